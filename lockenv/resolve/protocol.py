@@ -1,0 +1,85 @@
+"""The port of the engine: who has candidates implements `Source`; the engine asks three questions.
+
+The vocabulary is resolvelib's, one level up: several ecosystems stand in one search, and each
+identifier says which source answers for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Identifier:
+    """One thing of which at most one candidate is chosen.
+
+    ``ecosystem`` is pypi, deb, cuda, … and picks the source; ``qualifier`` is an extra, an
+    architecture, or empty. An identifier with an extra is a candidate of its own whose requirements
+    are the bare one at the same version and what the extra adds.
+    """
+
+    ecosystem: str
+    name: str
+    qualifier: str = ""
+
+
+class Requirement(Protocol):
+    """One ask. Hashable, compared by value."""
+
+    @property
+    def identifier(self) -> Identifier:
+        """What it asks for."""
+
+    def __str__(self) -> str:
+        """As a user would write it."""
+
+
+class Candidate(Protocol):
+    """One possible answer. Hashable, compared by value; cheap to make."""
+
+    @property
+    def identifier(self) -> Identifier:
+        """What it answers."""
+
+    @property
+    def version_text(self) -> str:
+        """Its version, for messages; empty for what has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Why a version that exists is no candidate (``rejections``): for explanations only."""
+
+    version: str
+    reason: str
+
+
+class Source(Protocol):
+    """Answers for one ecosystem. May be slow the first time; the same question has one answer.
+
+    Raises only `lockenv.errors.LockenvError`: what cannot be read is a rejected candidate where
+    another version may serve, an error where nothing below the user can decide.
+    """
+
+    def candidates(self, identifier: Identifier, requirements: Sequence[Requirement]) -> Iterator[
+        Candidate
+    ]:
+        """Every candidate that satisfies all the requirements, best first, lazily.
+
+        Order is a total one: it depends on the requirements and on fixed preferences, never on
+        earlier questions. An unknown name has no candidates.
+        """
+
+    def satisfies(self, requirement: Requirement, candidate: Candidate) -> bool:
+        """Whether the candidate (of the requirement's identifier) answers it. No network."""
+
+    def requirements(self, candidate: Candidate) -> Sequence[Requirement]:
+        """What the candidate asks for. May need its metadata: the costly question."""
+
+    def prefetch(self, identifiers: Iterable[Identifier]) -> None:
+        """A hint that these will be asked about; returns at once. May do nothing."""
+
+    def rejections(self, identifier: Identifier) -> Sequence[Rejected]:
+        """Versions that exist but are no candidates whatever is asked, newest first, with reasons."""

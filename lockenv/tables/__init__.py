@@ -1,0 +1,1 @@
+"""Shipped data: public addresses, interpreter builds, and the tables of other layers."""

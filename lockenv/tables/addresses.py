@@ -1,0 +1,24 @@
+"""The public addresses that lockenv knows by itself; every other address comes from the user."""
+
+#: The default Python index (Simple repository API).
+PYTHON_INDEX = "https://pypi.org/simple/"
+#: Where the default index keeps its files; an address below it is canonical even on a mirror's page.
+PYTHON_FILES = "https://files.pythonhosted.org/"
+#: python-build-standalone: release downloads, and the listing that the refresh script reads.
+PYTHON_BUILDS = "https://github.com/astral-sh/python-build-standalone/releases/download/"
+PYTHON_BUILDS_LISTING = "https://api.github.com/repos/astral-sh/python-build-standalone/releases"
+#: Debian: the live archives, and the snapshot service (machine-usable by time and by hash).
+DEBIAN = "https://deb.debian.org/debian/"
+DEBIAN_SECURITY = "https://deb.debian.org/debian-security/"
+DEBIAN_SNAPSHOT = "https://snapshot.debian.org/"
+#: Ubuntu: the archives by architecture kind, and its snapshot service.
+UBUNTU = "https://archive.ubuntu.com/ubuntu/"
+UBUNTU_PORTS = "https://ports.ubuntu.com/ubuntu-ports/"
+UBUNTU_SNAPSHOT = "https://snapshot.ubuntu.com/ubuntu/"
+#: NVIDIA: redistributables, and the base of its flat apt repositories.
+NVIDIA_REDISTRIBUTABLES = "https://developer.download.nvidia.com/compute/"
+NVIDIA_APT = "https://developer.download.nvidia.com/compute/cuda/repos/"
+#: The registry that an image reference without a host means.
+CONTAINER_REGISTRY = "registry-1.docker.io"
+#: Where to report a bug.
+ISSUES = "https://github.com/lockenv/lockenv/issues"
