@@ -63,7 +63,6 @@ def kind_of(value: object) -> str:
 class Fields:
     """One table of a parsed document, at its key path, with the list that collects its faults."""
 
-
     def __init__(
         self, table: Mapping[str, object], path: KeyPath = (), faults: list[Fault] | None = None
     ) -> None:

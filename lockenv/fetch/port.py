@@ -49,9 +49,9 @@ class Fetcher(Protocol):
         others are revalidated. Mirrors are asked instead of the origin where configured. 401 and
         403 raise `UnavailableError`, 5xx and time-outs `NetworkError` after retries."""
 
-    def page_soon(self, url: str, *, accept: str = "*/*", limit: int = 64 << 20) -> Future[
-        Page | None
-    ]:
+    def page_soon(
+        self, url: str, *, accept: str = "*/*", limit: int = 64 << 20
+    ) -> Future[Page | None]:
         """The same, asked for in the background; asking twice is one request."""
 
     def pinned_page(self, url: str, digest: Digest, *, limit: int = 512 << 20) -> bytes:

@@ -63,9 +63,9 @@ class Source(Protocol):
     another version may serve, an error where nothing below the user can decide.
     """
 
-    def candidates(self, identifier: Identifier, requirements: Sequence[Requirement]) -> Iterator[
-        Candidate
-    ]:
+    def candidates(
+        self, identifier: Identifier, requirements: Sequence[Requirement]
+    ) -> Iterator[Candidate]:
         """Every candidate that satisfies all the requirements, best first, lazily.
 
         Order is a total one: it depends on the requirements and on fixed preferences, never on

@@ -1,0 +1,1 @@
+"""Builders and local servers that tests share; documented like product code."""
