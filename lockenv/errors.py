@@ -10,8 +10,8 @@ The tree, by who must act, with the exit status of each family::
     │   └── GaveUpError       3   the search hit its bound: no statement about solvability
     ├── IntegrityError        4   hash, size, signature, hostile archive: stop, never retry
     ├── SourceError
-    │   ├── NetworkError      5   may pass: time-out, 5xx, 429, a mirror in the middle of its sync
-    │   └── UnavailableError  8   will not pass: credentials refused, gone, not in the store while offline
+    │   ├── NetworkError      5   may pass: time-out, 5xx, 429, a mirror amid its sync
+    │   └── UnavailableError  8   will not pass: credentials refused, gone, not in the store offline
     ├── HostError             6   another machine: driver, glibc, architecture, kernel feature, interpreter
     └── ExternalError         7   a build backend, maintainer script or container tool failed
 
@@ -21,8 +21,10 @@ nobody composes prose while catching.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class LockenvError(Exception):

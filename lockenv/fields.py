@@ -8,9 +8,11 @@ value of unknown type is looked at.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
 Key: TypeAlias = str | int
 KeyPath: TypeAlias = tuple[Key, ...]

@@ -6,19 +6,24 @@ be called from any thread. Errors: `NetworkError`, `UnavailableError`, `Integrit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from lockenv.model import Digest, Wanted
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from lockenv.model import Digest, Wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """The body of an address at some time. ``url`` is where it really came from (after redirects
-    and mirrors), which relative references are joined to; ``asked`` is the canonical address."""
+    """The body of an address at some time.
+
+    ``url`` is where it really came from (after redirects and mirrors), which relative references
+    are joined to; ``asked`` is the canonical address.
+    """
 
     asked: str
     url: str
@@ -45,9 +50,12 @@ class Fetcher(Protocol):
     offline: bool
 
     def page(self, url: str, *, accept: str = "*/*", limit: int = 64 << 20) -> Page | None:
-        """The page at a canonical address; None for 404 and 410. Fresh pages come from the store;
-        others are revalidated. Mirrors are asked instead of the origin where configured. 401 and
-        403 raise `UnavailableError`, 5xx and time-outs `NetworkError` after retries."""
+        """The page at a canonical address.
+
+        None for 404 and 410. Fresh pages come from the store; others are revalidated. Mirrors are
+        asked instead of the origin where configured. 401 and 403 raise `UnavailableError`, 5xx and
+        time-outs `NetworkError` after retries.
+        """
 
     def page_soon(
         self, url: str, *, accept: str = "*/*", limit: int = 64 << 20
@@ -55,8 +63,10 @@ class Fetcher(Protocol):
         """The same, asked for in the background; asking twice is one request."""
 
     def pinned_page(self, url: str, digest: Digest, *, limit: int = 512 << 20) -> bytes:
-        """The bytes with this digest, from the store or the address (an index file of a signed
-        Release, say). Kept for ever."""
+        """The bytes with this digest, from the store or the address (an index file of a signed Release, say).
+
+        Kept for ever.
+        """
 
     def remote(self, url: str) -> RemoteFile | None:
         """The file at a canonical address by ranges, or None where the server has none."""
@@ -65,8 +75,10 @@ class Fetcher(Protocol):
         """How many bytes the file at the address has, if the server says so."""
 
     def blob(self, wanted: Wanted) -> Path:
-        """A file of the store with these bytes, verified as they arrived. Streams, resumes, tries
-        each mirror and address; never accepts other bytes."""
+        """A file of the store with these bytes, verified as they arrived.
+
+        Streams, resumes, tries each mirror and address; never accepts other bytes.
+        """
 
     def blobs(self, wanted: Iterable[Wanted]) -> Iterator[tuple[Wanted, Path]]:
         """Many, in parallel, in the order in which they are ready."""

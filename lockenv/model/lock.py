@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from lockenv.model.artifact import Artifact
-from lockenv.model.digest import Digest
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lockenv.model.artifact import Artifact
+    from lockenv.model.digest import Digest
 
 LOCK_NAME = "lockenv.lock"
 LOCK_VERSION = "1.0"

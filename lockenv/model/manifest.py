@@ -5,13 +5,16 @@ Every value that a user wrote and that a later message may have to name carries 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from packaging.requirements import Requirement
-from packaging.specifiers import SpecifierSet
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-from lockenv.fields import KeyPath
+    from packaging.requirements import Requirement
+    from packaging.specifiers import SpecifierSet
+
+    from lockenv.fields import KeyPath
 
 EMPTY: Mapping[str, str] = {}
 

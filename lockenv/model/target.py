@@ -6,11 +6,14 @@ Marker environments follow the Dependency specifiers specification (PEP 508), wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from packaging.tags import Tag, cpython_tags, compatible_tags, mac_platforms
+from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +131,9 @@ class Target:
     @property
     def tags(self) -> tuple[Tag, ...]:
         """The wheel tags that it accepts, best first."""
-        return _tags(self.platform.name, self.python_minor, self.level, self.freethreaded)
+        return _tags(
+            self.platform.name, self.python_minor, self.level, freethreaded=self.freethreaded
+        )
 
 
 def _platform_tags(platform: Platform, level: str) -> Iterator[str]:
@@ -161,7 +166,7 @@ def _manylinux(machine: str, major: int, minor: int) -> Iterator[str]:
 
 
 @lru_cache(maxsize=64)
-def _tags(platform: str, minor: str, level: str, freethreaded: bool) -> tuple[Tag, ...]:
+def _tags(platform: str, minor: str, level: str, *, freethreaded: bool) -> tuple[Tag, ...]:
     version = tuple(int(part) for part in minor.split("."))
     platforms = list(_platform_tags(PLATFORMS[platform], level))
     abi = f"cp{version[0]}{version[1]}" + ("t" if freethreaded else "")

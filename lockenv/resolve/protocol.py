@@ -6,9 +6,11 @@ identifier says which source answers for it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -82,4 +84,4 @@ class Source(Protocol):
         """A hint that these will be asked about; returns at once. May do nothing."""
 
     def rejections(self, identifier: Identifier) -> Sequence[Rejected]:
-        """Versions that exist but are no candidates whatever is asked, newest first, with reasons."""
+        """Versions that exist but are no candidates whatever is asked, newest first."""

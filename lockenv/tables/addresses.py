@@ -2,7 +2,7 @@
 
 #: The default Python index (Simple repository API).
 PYTHON_INDEX = "https://pypi.org/simple/"
-#: Where the default index keeps its files; an address below it is canonical even on a mirror's page.
+#: Where the default index keeps its files; canonical even on a mirror.
 PYTHON_FILES = "https://files.pythonhosted.org/"
 #: python-build-standalone: release downloads, and the listing that the refresh script reads.
 PYTHON_BUILDS = "https://github.com/astral-sh/python-build-standalone/releases/download/"
