@@ -1,0 +1,5 @@
+"""``python -m lockenv``."""
+
+from lockenv.cli.entry import main
+
+main()

@@ -1,0 +1,251 @@
+"""The command line as a whole: global options, verbs that load when they run, exit statuses."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import sys
+import traceback
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from lockenv.cli.output import Output
+from lockenv.errors import LockenvError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+#: Every verb with its one line of help, so that ``--help`` imports no command.
+COMMANDS = {
+    "init": "Write a manifest with explicit targets.",
+    "add": "Add requirements to the manifest, then lock and sync.",
+    "remove": "Remove requirements from the manifest, then lock and sync.",
+    "lock": "Resolve every target and write lockenv.lock.",
+    "check": "Say whether manifest, lock and environment still agree.",
+    "sync": "Make or repair the environment from the lock.",
+    "run": "Run a command in the environment.",
+    "shell": "Start a shell in the environment.",
+    "image": "Build the OCI image that the lock describes.",
+    "diff": "Show what changed between two locks.",
+    "tree": "Show the locked packages as a tree.",
+    "why": "Show what asked for a package.",
+    "export": "Write the lock in another tool's format.",
+    "fetch": "Download everything that the lock names.",
+    "id": "Print the environment digest.",
+    "doctor": "Say what this machine can do.",
+    "cache": "Look at the store, and clean it.",
+    "completion": "Print a completion script for a shell.",
+}
+
+
+@dataclass(slots=True)
+class Invocation:
+    """The global options of one run; a verb's own spelling of one wins over the program's."""
+
+    directory: str = "."
+    verbosity: int = 0
+    color: str = "auto"
+    offline: bool = False
+    cache_dir: str | None = None
+    config: str | None = None
+    output: Output = field(default_factory=Output)
+
+    def refresh(self) -> None:
+        """Make the printer follow the options."""
+        self.output = Output(color=self.color, verbosity=self.verbosity)
+
+
+def _note(name: str) -> Callable[[click.Context, click.Parameter, object], None]:
+    def callback(context: click.Context, _: click.Parameter, value: object) -> None:
+        if value is None or value is False or value == 0:
+            return
+        invocation = context.ensure_object(Invocation)
+        if name == "quiet":
+            invocation.verbosity = -1
+        else:
+            setattr(invocation, name, value)
+        invocation.refresh()
+
+    return callback
+
+
+def _version(context: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's callback shape
+    if value and not context.resilient_parsing:
+        from lockenv import __version__  # noqa: PLC0415 - start-up
+
+        click.echo(f"lockenv {__version__}")
+        context.exit()
+
+
+def global_options() -> list[click.Option]:
+    """The options that stand before or after the verb; fresh ones, since a command owns its own."""
+    return [
+        click.Option(
+            ["-C", "--directory"],
+            metavar="DIR",
+            expose_value=False,
+            callback=_note("directory"),
+            help="Work as if started in DIR.",
+        ),
+        click.Option(
+            ["-v", "--verbose"],
+            count=True,
+            expose_value=False,
+            callback=_note("verbosity"),
+            help="Say more.",
+        ),
+        click.Option(
+            ["-q", "--quiet"],
+            is_flag=True,
+            expose_value=False,
+            callback=_note("quiet"),
+            help="Print answers and errors only.",
+        ),
+        click.Option(
+            ["--color"],
+            type=click.Choice(["auto", "always", "never"]),
+            expose_value=False,
+            callback=_note("color"),
+            help="Colour the output [default: on a terminal].",
+        ),
+        click.Option(
+            ["--offline"],
+            is_flag=True,
+            expose_value=False,
+            callback=_note("offline"),
+            help="Use only what the store holds.",
+        ),
+        click.Option(
+            ["--cache-dir"],
+            metavar="DIR",
+            expose_value=False,
+            callback=_note("cache_dir"),
+            help="Keep pages and files in DIR.",
+        ),
+        click.Option(
+            ["--config"],
+            metavar="FILE",
+            expose_value=False,
+            callback=_note("config"),
+            help="Read this configuration instead of the user's.",
+        ),
+    ]
+
+
+class Verbs(click.Group):
+    """The verbs, each imported when it is run or its help is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All verbs in the order of the documentation."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The verb, with the global options after its own."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"lockenv.cli.commands.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        taken = {option for parameter in command.params for option in parameter.opts}
+        for option in global_options():
+            if taken.isdisjoint(option.opts):
+                command.params.append(option)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of verbs, from the table."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The verb that the arguments name; the nearest one is offered for a wrong name."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            from lockenv.fields import nearest  # noqa: PLC0415 - only for a mistake
+
+            near = nearest(name, COMMANDS)
+            hint = f" Did you mean '{near}'?" if near else ""
+            raise click.UsageError(f"No such command '{name}'.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+program = Verbs(
+    name="lockenv",
+    help="""Pin a whole machine-learning environment in one committed file, and make it again.
+
+    \b
+    Example:
+      lockenv init && lockenv add torch && lockenv run python train.py
+    """,
+    params=[
+        *global_options(),
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_version,
+            help="Print the version and exit.",
+        ),
+    ],
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _terminated(*_: object) -> NoReturn:
+    raise _Terminated
+
+
+class _Terminated(BaseException):
+    """SIGTERM arrived: unwind as for an interrupt, so that nothing stays half-written."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line; the exit status of contract 5."""
+    invocation = Invocation()
+    if hasattr(signal, "SIGTERM"):
+        signal.signal(signal.SIGTERM, _terminated)
+    try:
+        result = program.main(
+            args=list(arguments), prog_name="lockenv", standalone_mode=False, obj=invocation
+        )
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.UsageError as error:
+        error.show()
+        return 2
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except LockenvError as error:
+        invocation.output.error(error)
+        return error.status
+    except (KeyboardInterrupt, click.Abort):
+        sys.stderr.write("interrupted\n")
+        return 130
+    except _Terminated:
+        sys.stderr.write("terminated\n")
+        return 143
+    except BrokenPipeError:
+        return 141  # what a shell shows for a program that SIGPIPE ended
+    except Exception:  # noqa: BLE001 - the one place that turns a bug into status 70
+        return _bug()
+    return result if isinstance(result, int) else 0
+
+
+def _bug() -> int:
+    from lockenv import __version__  # noqa: PLC0415 - only for a bug
+    from lockenv.tables.addresses import ISSUES  # noqa: PLC0415 - only for a bug
+
+    traceback.print_exc()
+    sys.stderr.write(
+        f"error[bug]: lockenv {__version__} met a case that it does not understand\n"
+        f"  fix: report the lines above at {ISSUES}\n"
+    )
+    return 70

@@ -1,0 +1,87 @@
+"""The only printer: what was asked for goes to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from lockenv.errors import LockenvError
+    from lockenv.model import Finding
+
+_CODES = {"error": "1;31", "warning": "1;33", "note": "1;34", "fix": "32", "dim": "2", "bold": "1"}
+
+
+class Output:
+    """Prints with or without colour, and knows how much was asked for.
+
+    ``verbosity`` is -1 for ``-q`` (errors and answers only), 0, or more for ``-v``.
+    """
+
+    def __init__(self, *, color: str = "auto", verbosity: int = 0) -> None:
+        self.verbosity = verbosity
+        self._color = color
+
+    def _is_colored(self, stream: TextIO) -> bool:
+        if self._color != "auto":
+            return self._color == "always"
+        # https://no-color.org: any value that is not empty.
+        return not os.environ.get("NO_COLOR") and stream.isatty()
+
+    def paint(self, text: str, kind: str, stream: TextIO | None = None) -> str:
+        """The text in the colour of its kind, where the stream shows colours."""
+        if not self._is_colored(stream or sys.stderr):
+            return text
+        return f"\x1b[{_CODES[kind]}m{text}\x1b[0m"
+
+    def answer(self, text: str) -> None:
+        """Print what was asked for."""
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+    def say(self, text: str) -> None:
+        """Print a fact beside the answer, unless ``-q``."""
+        if self.verbosity >= 0:
+            sys.stderr.write(text.rstrip("\n") + "\n")
+
+    def detail(self, text: str) -> None:
+        """Print what only ``-v`` shows."""
+        if self.verbosity > 0:
+            sys.stderr.write(text.rstrip("\n") + "\n")
+
+    def note(self, text: str) -> None:
+        """Print a fact that the reader may act on."""
+        self.say(f"{self.paint('note', 'note')}: {text}")
+
+    def error(self, error: LockenvError) -> None:
+        """Print an error, or each of several, as `LockenvError` lays them out."""
+        for line in str(error).splitlines():
+            sys.stderr.write(self._painted_line(line) + "\n")
+
+    def _painted_line(self, line: str) -> str:
+        head, colon, rest = line.partition(": ")
+        for kind in ("error", "warning"):
+            if head.startswith(f"{kind}["):
+                return self.paint(head, kind) + colon + rest
+        if head.strip() == "fix":
+            return self.paint(head, "fix") + colon + rest
+        return line
+
+    def findings(self, findings: Iterable[Finding]) -> None:
+        """Print findings as a person reads them (contract 6), on standard output."""
+        for finding in findings:
+            head = f"{finding.severity}[{finding.code}]"
+            self.answer(f"{self.paint(head, finding.severity, sys.stdout)}: {finding.message}")
+            if finding.target:
+                self.answer(f"  target: {finding.target}")
+            if finding.fix:
+                self.answer(f"  {self.paint('fix', 'fix', sys.stdout)}: {finding.fix}")
+
+
+def render_json(document: Mapping[str, object]) -> str:
+    """A JSON report: stable order, readable, ASCII only where the terminal needs it not."""
+    import json  # noqa: PLC0415 - start-up: most answers are not JSON
+
+    return json.dumps(document, indent=2, ensure_ascii=False)

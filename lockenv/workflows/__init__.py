@@ -1,0 +1,1 @@
+"""Lock, sync, check and the other verbs, as functions without a terminal."""
