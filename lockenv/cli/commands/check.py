@@ -1,0 +1,89 @@
+"""``lockenv check``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from lockenv.cli.app import Invocation
+from lockenv.cli.reports import print_report
+from lockenv.cli.scene import open_scene
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def report(
+    invocation: Invocation,
+    layers: Sequence[str],
+    *,
+    form: str,
+    target: str | None = None,
+    image: str | None = None,
+    recursive: bool = False,
+) -> int:
+    """Check the layers, print what was found, and give the status."""
+    from lockenv.workflows.check import CheckOptions, check  # noqa: PLC0415 - start-up
+
+    options = CheckOptions(
+        layers=frozenset(layers), target=target, image=image, recursive=recursive
+    )
+    with open_scene(invocation) as scene:
+        outcome = check(scene, options)
+    print_report(invocation.output, "check", outcome.findings, outcome.status, form)
+    if form == "text" and outcome.status == 0:
+        invocation.output.say(outcome.summary)
+    return outcome.status
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  lockenv check                    the gate for CI: manifest against lock
+  lockenv check --env              the environment against the lock, file by file
+  lockenv check --all --format github
+"""
+)
+@click.option("--lock", "layers", flag_value="lock", multiple=True, help="Manifest against lock, lock against itself [default].")
+@click.option("--env", "layers", flag_value="env", multiple=True, help="Lock against the environment, file by file.")
+@click.option("--host", "layers", flag_value="host", multiple=True, help="Lock against this machine.")
+@click.option("--image", metavar="REF", help="Lock against an image: a layout, an archive or a reference.")
+@click.option("--all", "everything", is_flag=True, help="Lock, environment and host.")
+@click.option("--target", metavar="NAME", help="The target whose environment or image is meant.")
+@click.option("--recursive", is_flag=True, help="Check every project below this folder.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github", "sarif"]),
+    default="text",
+    show_default=True,
+)
+@click.pass_obj
+def command(  # noqa: PLR0913 - one parameter an option, as click calls it
+    invocation: Invocation,
+    *,
+    layers: tuple[str, ...],
+    image: str | None,
+    everything: bool,
+    target: str | None,
+    recursive: bool,
+    form: str,
+) -> int:
+    """Say whether manifest, lock and environment still agree.
+
+    Offline, read-only, and the same answer at any time of day. Exit status 0: no drift.
+    """
+    chosen = {layer for layer in layers if layer}
+    if everything:
+        chosen |= {"lock", "env", "host"}
+    if image:
+        chosen.add("image")
+    return report(
+        invocation,
+        sorted(chosen or {"lock"}),
+        form=form,
+        target=target,
+        image=image,
+        recursive=recursive,
+    )

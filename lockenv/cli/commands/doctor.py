@@ -1,0 +1,36 @@
+"""``lockenv doctor``."""
+
+from __future__ import annotations
+
+import click
+
+from lockenv.cli.app import Invocation
+from lockenv.cli.output import render_json
+from lockenv.cli.scene import open_scene
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  lockenv doctor
+  lockenv doctor --format json
+  kubectl get nodes -o json > nodes.json && lockenv doctor --cluster nodes.json
+"""
+)
+@click.option("--cluster", metavar="FILE", help="Say which nodes of a cluster fit the lock.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+@click.pass_obj
+def command(invocation: Invocation, *, cluster: str | None, form: str) -> int:
+    """Say what this machine can do: interpreters, libc, driver, GPUs, ways of building."""
+    from lockenv.workflows.doctor import DoctorOptions, doctor  # noqa: PLC0415 - start-up
+
+    with open_scene(invocation) as scene:
+        outcome = doctor(scene, DoctorOptions(cluster=cluster))
+    if form == "json":
+        invocation.output.answer(render_json(outcome.document))
+    else:
+        for line in outcome.lines:
+            invocation.output.answer(line)
+    return outcome.status

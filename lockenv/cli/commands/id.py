@@ -1,0 +1,28 @@
+"""``lockenv id``."""
+
+from __future__ import annotations
+
+import click
+
+from lockenv.cli.app import Invocation
+from lockenv.cli.scene import open_scene
+from lockenv.cli.selection import asked_selection, selection_options
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  lockenv id
+  lockenv id --target gpu --group train
+"""
+)
+@selection_options
+@click.option("--image", metavar="NAME", is_flag=False, flag_value="", help="Of a declared image.")
+@click.pass_obj
+def command(invocation: Invocation, *, image: str | None, **selection: object) -> int:
+    """Print the environment digest: what can be installed, and nothing else, as one sha256."""
+    from lockenv.workflows.identify import identify  # noqa: PLC0415 - start-up
+
+    with open_scene(invocation) as scene:
+        invocation.output.answer(identify(scene, asked_selection(selection), image))
+    return 0

@@ -1,0 +1,50 @@
+"""``lockenv remove``."""
+
+from __future__ import annotations
+
+import click
+
+from lockenv.cli.app import Invocation
+from lockenv.cli.edits import edit_options, finish_edit
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  lockenv remove pandas
+  lockenv remove --group dev pytest
+"""
+)
+@edit_options
+@click.argument("requirements", nargs=-1, required=True, metavar="REQ...")
+@click.pass_obj
+def command(  # noqa: PLR0913 - one parameter an option, as click calls it
+    invocation: Invocation,
+    *,
+    requirements: tuple[str, ...],
+    group: str | None,
+    extra: str | None,
+    system: bool,
+    target: str | None,
+    no_lock: bool,
+    no_sync: bool,
+) -> int:
+    """Remove requirements from the manifest, then lock and sync.
+
+    Comments and order of the manifest stay.
+    """
+    from lockenv.workflows.edit import EditOptions  # noqa: PLC0415 - start-up
+
+    return finish_edit(
+        invocation,
+        EditOptions(
+            verb="remove",
+            requirements=requirements,
+            group=group,
+            extra=extra,
+            system=system,
+            target=target,
+            lock=not no_lock,
+            sync=not (no_sync or no_lock),
+        ),
+    )

@@ -1,0 +1,57 @@
+"""``lockenv run``."""
+
+from __future__ import annotations
+
+import click
+
+from lockenv.cli.app import Invocation
+from lockenv.cli.scene import open_scene
+from lockenv.cli.selection import asked_selection, selection_options
+
+
+@click.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    epilog="""\b
+Examples:
+  lockenv run python train.py
+  lockenv run --no-sync pytest -q
+  lockenv run --in image python -c "import torch"
+""",
+)
+@selection_options
+@click.option("--no-sync", is_flag=True, help="Use the environment as it is.")
+@click.option("--venv", metavar="DIR", help="The environment [default: .venv].")
+@click.option(
+    "--writable", multiple=True, metavar="NAME", help="Make this package private to the project."
+)
+@click.option(
+    "--in", "place", type=click.Choice(["venv", "image"]), default="venv", show_default=True
+)
+@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="CMD...")
+@click.pass_obj
+def command(  # noqa: PLR0913 - one parameter an option, as click calls it
+    invocation: Invocation,
+    *,
+    no_sync: bool,
+    venv: str | None,
+    writable: tuple[str, ...],
+    place: str,
+    words: tuple[str, ...],
+    **selection: object,
+) -> int:
+    """Sync, then run a command in the environment.
+
+    The exit status is the command's own; 126 if it cannot be executed, 127 if it is not found.
+    """
+    from lockenv.workflows.run import RunOptions, run  # noqa: PLC0415 - start-up
+
+    options = RunOptions(
+        selection=asked_selection(selection),
+        sync=not no_sync,
+        venv=venv,
+        writable=writable,
+        in_image=place == "image",
+        words=words,
+    )
+    with open_scene(invocation) as scene:
+        return run(scene, options)

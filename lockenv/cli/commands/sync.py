@@ -1,0 +1,92 @@
+"""``lockenv sync``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from lockenv.cli.app import Invocation
+from lockenv.cli.scene import open_scene
+from lockenv.cli.selection import asked_selection, selection_options
+
+if TYPE_CHECKING:
+    from lockenv.workflows.selection import AskedSelection
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  lockenv sync                       what the lock says for this machine's target
+  lockenv sync --group docs          with the group docs beside the project
+  lockenv sync --dry-run             the plan only
+"""
+)
+@selection_options
+@click.option("--inexact", is_flag=True, help="Leave packages that the lock does not name.")
+@click.option("--no-project", is_flag=True, help="Leave the project itself out.")
+@click.option("--no-editable", is_flag=True, help="Install the project as a built wheel.")
+@click.option("--dry-run", is_flag=True, help="Show the plan, change nothing.")
+@click.option("--venv", metavar="DIR", help="The environment [default: .venv].")
+@click.option(
+    "--link-mode",
+    type=click.Choice(["auto", "reflink", "hardlink", "copy"]),
+    help="How files come from the store.",
+)
+@click.option("--frozen", is_flag=True, help="Do not read the manifest.")
+@click.option("--from", "bundle", metavar="BUNDLE", help="Take files from a bundle made by fetch.")
+@click.option("--require-host", is_flag=True, help="Refuse a host that the lock does not fit.")
+@click.option(
+    "--python", metavar="X.Y|PATH", help="A cell of the matrix, or another build of the same X.Y."
+)
+@click.option("--reset", is_flag=True, help="Forget the remembered selection.")
+@click.pass_obj
+def command(  # noqa: PLR0913 - one parameter an option, as click calls it
+    invocation: Invocation,
+    *,
+    inexact: bool,
+    no_project: bool,
+    no_editable: bool,
+    dry_run: bool,
+    venv: str | None,
+    link_mode: str | None,
+    frozen: bool,
+    bundle: str | None,
+    require_host: bool,
+    python: str | None,
+    reset: bool,
+    **selection: object,
+) -> int:
+    """Make or repair the environment from the lock, verifying every file.
+
+    Never relocks: a stale lock is status 1. The environment remembers its selection; naming one
+    replaces it.
+    """
+    from lockenv.workflows.sync import SyncOptions, sync  # noqa: PLC0415 - start-up
+
+    asked: AskedSelection = asked_selection(selection)
+    options = SyncOptions(
+        selection=asked,
+        inexact=inexact,
+        project=not no_project,
+        editable=not no_editable,
+        dry_run=dry_run,
+        venv=venv,
+        link_mode=link_mode,
+        frozen=frozen,
+        bundle=bundle,
+        require_host=require_host,
+        python=python,
+        reset=reset,
+    )
+    with open_scene(invocation) as scene:
+        outcome = sync(scene, options)
+    for line in outcome.lines:
+        if dry_run:
+            invocation.output.answer(line)
+        else:
+            invocation.output.say(line)
+    for note in outcome.notes:
+        invocation.output.note(note)
+    invocation.output.say(outcome.summary)
+    return 0

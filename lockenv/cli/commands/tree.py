@@ -1,0 +1,35 @@
+"""``lockenv tree``."""
+
+from __future__ import annotations
+
+import click
+
+from lockenv.cli.app import Invocation
+from lockenv.cli.output import render_json
+from lockenv.cli.scene import open_scene
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  lockenv tree
+  lockenv tree --invert numpy
+"""
+)
+@click.option("--target", metavar="NAME", help="The target [default: this machine's].")
+@click.option("--invert", metavar="NAME", help="Show what leads to this package.")
+@click.option("--depth", type=click.IntRange(min=0), help="Show so many levels.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+@click.pass_obj
+def command(
+    invocation: Invocation, *, target: str | None, invert: str | None, depth: int | None, form: str
+) -> int:
+    """Show the locked packages as a tree, from the manifest's lines down."""
+    from lockenv.workflows.explain import TreeOptions, tree  # noqa: PLC0415 - start-up
+
+    with open_scene(invocation) as scene:
+        outcome = tree(scene, TreeOptions(target=target, invert=invert, depth=depth))
+    invocation.output.answer(render_json(outcome.document) if form == "json" else outcome.text)
+    return 0

@@ -1,0 +1,32 @@
+"""``lockenv why``."""
+
+from __future__ import annotations
+
+import click
+
+from lockenv.cli.app import Invocation
+from lockenv.cli.output import render_json
+from lockenv.cli.scene import open_scene
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  lockenv why urllib3
+  lockenv why deb:libc6
+"""
+)
+@click.argument("name")
+@click.option("--target", metavar="NAME", help="The target [default: all of them].")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+@click.pass_obj
+def command(invocation: Invocation, *, name: str, target: str | None, form: str) -> int:
+    """Show what asked for a package, back to the manifest's line."""
+    from lockenv.workflows.explain import WhyOptions, why  # noqa: PLC0415 - start-up
+
+    with open_scene(invocation) as scene:
+        outcome = why(scene, WhyOptions(name=name, target=target))
+    invocation.output.answer(render_json(outcome.document) if form == "json" else outcome.text)
+    return 0
