@@ -7,7 +7,7 @@ identifier says which source answers for it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -58,6 +58,18 @@ class Rejected:
     reason: str
 
 
+class UnusableCandidateError(Exception):
+    """Raised by `Source.requirements`: this candidate cannot serve whatever is asked.
+
+    For what only its metadata tells: unreadable, another Requires-Python, an extra that it lacks.
+    The search takes another candidate; the reason is shown where there is none.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class Source(Protocol):
     """Answers for one ecosystem. May be slow the first time; the same question has one answer.
 
@@ -71,17 +83,35 @@ class Source(Protocol):
         """Every candidate that satisfies all the requirements, best first, lazily.
 
         Order is a total one: it depends on the requirements and on fixed preferences, never on
-        earlier questions. An unknown name has no candidates.
+        earlier questions. An unknown name has no candidates. What is asked for by one more
+        requirement may add candidates (a direct URL, a yanked file by ``==``, a pre-release
+        where nothing else fits), never take away those that satisfy it.
+
+        An identifier that may be left out offers a candidate for its absence, with an empty
+        ``version_text``, first; such identifiers are settled after all others. An extra asks for
+        the bare name too: a requirement on it comes with the same one on the bare identifier.
         """
 
     def satisfies(self, requirement: Requirement, candidate: Candidate) -> bool:
         """Whether the candidate (of the requirement's identifier) answers it. No network."""
 
     def requirements(self, candidate: Candidate) -> Sequence[Requirement]:
-        """What the candidate asks for. May need its metadata: the costly question."""
+        """What the candidate asks for. May need its metadata: the costly question.
+
+        Raises:
+            UnusableCandidateError: if the metadata says that the candidate cannot serve.
+        """
 
     def prefetch(self, identifiers: Iterable[Identifier]) -> None:
         """A hint that these will be asked about; returns at once. May do nothing."""
 
     def rejections(self, identifier: Identifier) -> Sequence[Rejected]:
         """Versions that exist but are no candidates whatever is asked, newest first."""
+
+
+@runtime_checkable
+class Foresight(Protocol):
+    """What a source may offer besides: to fetch metadata of several candidates side by side."""
+
+    def prefetch_requirements(self, candidates: Sequence[Candidate]) -> None:
+        """A hint that the requirements of these will be asked for soon; returns at once."""
