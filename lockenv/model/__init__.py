@@ -2,7 +2,7 @@
 
 from lockenv.model.artifact import Artifact, Wanted
 from lockenv.model.digest import Digest, parse_digest, sha256
-from lockenv.model.finding import Finding
+from lockenv.model.finding import FINDING_CODES, Finding
 from lockenv.model.lock import (
     LOCK_NAME,
     LOCK_VERSION,
@@ -46,6 +46,7 @@ from lockenv.model.target import DEFAULT_LEVELS, PLATFORMS, Platform, Target
 
 __all__ = [
     "DEFAULT_LEVELS",
+    "FINDING_CODES",
     "LOCK_NAME",
     "LOCK_VERSION",
     "PLATFORMS",

@@ -259,6 +259,7 @@ class Manifest:
     python: tuple[str, ...] = ()
     python_source: str = "standalone"
     targets: tuple[str, ...] = ()
+    targets_assumed: bool = False  # none were declared: linux-x86_64 stands in, and `lock` says so
     target_tables: Mapping[str, TargetTable] = field(default_factory=dict)
     default_target: str | None = None
     align: str = "prefer"
