@@ -1,0 +1,66 @@
+"""The shipped CUDA tables: components, drivers and GPUs, and what real wheels contain."""
+
+from lockenv.tables.cuda_components import (
+    Components,
+    ComponentVersion,
+    Soname,
+    ToolkitRelease,
+    components,
+    minor_of,
+    parse_components,
+)
+from lockenv.tables.cuda_data import TABLES, read_table, table_bytes, tables_digest
+from lockenv.tables.cuda_drivers import (
+    Driver,
+    Drivers,
+    Floor,
+    HostCompiler,
+    ToolkitArchs,
+    capability_key,
+    covers,
+    drivers,
+    normal_gpu_name,
+    parse_capability,
+    parse_driver,
+    parse_drivers,
+)
+from lockenv.tables.cuda_wheels import (
+    WheelFacts,
+    WheelLibrary,
+    WheelRange,
+    Wheels,
+    parse_wheels,
+    wheels,
+)
+
+__all__ = [
+    "TABLES",
+    "ComponentVersion",
+    "Components",
+    "Driver",
+    "Drivers",
+    "Floor",
+    "HostCompiler",
+    "Soname",
+    "ToolkitArchs",
+    "ToolkitRelease",
+    "WheelFacts",
+    "WheelLibrary",
+    "WheelRange",
+    "Wheels",
+    "capability_key",
+    "components",
+    "covers",
+    "drivers",
+    "minor_of",
+    "normal_gpu_name",
+    "parse_capability",
+    "parse_components",
+    "parse_driver",
+    "parse_drivers",
+    "parse_wheels",
+    "read_table",
+    "table_bytes",
+    "tables_digest",
+    "wheels",
+]
