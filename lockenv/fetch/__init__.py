@@ -1,5 +1,28 @@
 """The only HTTP and the only store: a page may change, a blob may not."""
 
+from lockenv.fetch.fetcher import StoreFetcher, open_fetcher
+from lockenv.fetch.options import (
+    JOBS,
+    Credentials,
+    FetchOptions,
+    Mirrors,
+    NoMirrors,
+    Patience,
+    no_credentials,
+)
 from lockenv.fetch.port import Fetcher, Page, RemoteFile
 
-__all__ = ["Fetcher", "Page", "RemoteFile"]
+__all__ = [
+    "JOBS",
+    "Credentials",
+    "FetchOptions",
+    "Fetcher",
+    "Mirrors",
+    "NoMirrors",
+    "Page",
+    "Patience",
+    "RemoteFile",
+    "StoreFetcher",
+    "no_credentials",
+    "open_fetcher",
+]

@@ -7,14 +7,16 @@ be called from any thread. Errors: `NetworkError`, `UnavailableError`, `Integrit
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Future
     from pathlib import Path
 
     from lockenv.model import Digest, Wanted
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +24,8 @@ class Page:
     """The body of an address at some time.
 
     ``url`` is where it really came from (after redirects and mirrors), which relative references
-    are joined to; ``asked`` is the canonical address.
+    are joined to; ``asked`` is the canonical address. ``mirrored`` says that another address than
+    the canonical one was asked.
     """
 
     asked: str
@@ -30,6 +33,7 @@ class Page:
     content_type: str
     body: bytes
     etag: str | None = None
+    mirrored: bool = False
 
 
 class RemoteFile(Protocol):
@@ -62,10 +66,35 @@ class Fetcher(Protocol):
     ) -> Future[Page | None]:
         """The same, asked for in the background; asking twice is one request."""
 
-    def pinned_page(self, url: str, digest: Digest, *, limit: int = 512 << 20) -> bytes:
-        """The bytes with this digest, from the store or the address (an index file of a signed Release, say).
+    def distilled(
+        self,
+        url: str,
+        kind: str,
+        distill: Callable[[Page], bytes],
+        *,
+        accept: str = "*/*",
+        limit: int = 64 << 20,
+    ) -> bytes | None:
+        """What ``distill`` makes of the page at a canonical address, kept instead of the page.
 
-        Kept for ever.
+        For pages whose text is much larger or slower to read than what it says. ``kind`` names
+        ``distill`` and its version. None and errors as `page` has them; what ``distill`` raises
+        passes through, and then nothing is kept.
+        """
+
+    def soon(self, work: Callable[[], T]) -> Future[T]:
+        """Work that asks this fetcher, done in one of its threads.
+
+        Work must not wait for other work of the same kind.
+        """
+
+    def canonical(self, url: str) -> str:
+        """The canonical address of one that a mirrored page gave; itself where none is known."""
+
+    def pinned_page(self, url: str, digest: Digest, *, limit: int = 512 << 20) -> bytes:
+        """The bytes with this digest, from the store or the address; kept for ever.
+
+        For an index file of a signed Release, say.
         """
 
     def remote(self, url: str) -> RemoteFile | None:

@@ -1,0 +1,430 @@
+"""The implementation of the port: pages by freshness, blobs by digest, facts for ever."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar, cast
+from urllib.parse import urlsplit
+
+from lockenv.errors import IntegrityError, NetworkError, UnavailableError
+from lockenv.fetch.addresses import redacted
+from lockenv.fetch.freshness import LONGEST, fresh_for
+from lockenv.fetch.local import LocalFile, local_page, path_of
+from lockenv.fetch.options import FetchOptions
+from lockenv.fetch.port import Page
+from lockenv.fetch.store import Store, StoredPage
+from lockenv.model import Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from lockenv.fetch.blobs import Downloads
+    from lockenv.fetch.options import Mirrors
+    from lockenv.fetch.port import RemoteFile
+    from lockenv.fetch.transport import Answer, Transport
+    from lockenv.model import Digest
+
+T = TypeVar("T")
+
+#: Large files at once: more only share the line, and each is hashed and written here.
+_DOWNLOADS = 8
+
+
+@contextmanager
+def open_fetcher(cache: Path, options: FetchOptions | None = None) -> Iterator[StoreFetcher]:
+    """A fetcher on a cache folder; its threads and connections end with the block.
+
+    Nothing is loaded, made or asked before it is needed.
+    """
+    fetcher = StoreFetcher(cache, options or FetchOptions())
+    try:
+        yield fetcher
+    finally:
+        fetcher.close()
+
+
+class Line:
+    """The network, opened when it is first used: loading httpx takes longer than a warm lock."""
+
+    def __init__(self, options: FetchOptions) -> None:
+        self._options = options
+        self._lock = threading.Lock()
+        self._transport: Transport | None = None
+
+    def open(self) -> Transport:
+        """The transport, made once."""
+        with self._lock:
+            if self._transport is None:
+                from lockenv.fetch.transport import Transport  # noqa: PLC0415 - start-up, see above
+
+                self._transport = Transport(
+                    self._options, connections=self._options.jobs + _DOWNLOADS
+                )
+            return self._transport
+
+    def close(self) -> None:
+        """End the connections."""
+        with self._lock:
+            if self._transport is not None:
+                self._transport.close()
+
+
+class StoreFetcher:
+    """A `Fetcher` on a store and a line."""
+
+    def __init__(self, cache: Path, options: FetchOptions) -> None:
+        self.offline = options.offline
+        self.store = Store(cache)
+        self._options = options
+        self._line = Line(options)
+        self._mirrors: Mirrors = options.mirrors
+        self._clock = options.clock
+        self._lock = threading.Lock()
+        self._running: dict[tuple[str, ...], Future[object]] = {}
+        self._ahead: dict[tuple[str, ...], Future[object]] = {}
+        self._refreshed: set[str] = set()
+        self._pools: dict[str, ThreadPoolExecutor] = {}
+        self._no_ranges: set[str] = set()
+
+    def close(self) -> None:
+        """Forget what has not begun, wait for what has, end all threads and connections."""
+        with self._lock:
+            pools = list(self._pools.values())
+            self._pools.clear()
+        for pool in pools:
+            pool.shutdown(wait=True, cancel_futures=True)
+        self._line.close()
+
+    # -- pages -------------------------------------------------------------------------------------
+
+    def page(self, url: str, *, accept: str = "*/*", limit: int = 64 << 20) -> Page | None:
+        """The page at a canonical address; see the port."""
+        key = ("page", url, accept)
+        with self._lock:
+            ahead = self._ahead.get(key)
+        if ahead is not None and (ahead.running() or ahead.done()):
+            return cast("Page | None", ahead.result())  # stored under this key by page_soon alone
+        return self._once(key, lambda: self._page(url, accept, limit))
+
+    def page_soon(
+        self, url: str, *, accept: str = "*/*", limit: int = 64 << 20
+    ) -> Future[Page | None]:
+        """The page, asked for in the background; see the port."""
+        key = ("page", url, accept)
+        with self._lock:
+            known = self._ahead.get(key)
+        if known is not None:
+            return cast("Future[Page | None]", known)  # as above
+        future = self.soon(lambda: self._once(key, lambda: self._page(url, accept, limit)))
+        with self._lock:
+            self._ahead[key] = cast("Future[object]", future)  # futures are not covariant
+        return future
+
+    def distilled(
+        self,
+        url: str,
+        kind: str,
+        distill: Callable[[Page], bytes],
+        *,
+        accept: str = "*/*",
+        limit: int = 64 << 20,
+    ) -> bytes | None:
+        """What ``distill`` makes of a page, kept instead of it; see the port."""
+        return self._once(
+            (kind, url, accept), lambda: self._distilled(url, kind, distill, accept, limit)
+        )
+
+    def soon(self, work: Callable[[], T]) -> Future[T]:
+        """Any work on this fetcher, in the background; see the port."""
+        return self._pool("pages", self._options.jobs).submit(work)
+
+    def _once(self, key: tuple[str, ...], work: Callable[[], T]) -> T:
+        """What ``work`` gives; whoever asks while it runs waits for it instead of asking too."""
+        with self._lock:
+            cell = self._running.get(key)
+            mine = cell is None
+            if cell is None:
+                cell = self._running[key] = Future()
+        if not mine:
+            return cast("T", cell.result())  # a key has one kind of work
+        try:
+            result = work()
+        except BaseException as error:
+            cell.set_exception(error)
+            raise
+        else:
+            cell.set_result(result)
+            return result
+        finally:
+            with self._lock:
+                del self._running[key]
+
+    def _page(self, url: str, accept: str, limit: int) -> Page | None:
+        local = path_of(url)
+        if local is not None:
+            return local_page(url, local, limit)
+        stored = self._current(url, "", None, accept, limit)
+        return None if stored is None else _as_page(stored[0], stored[1])
+
+    def _distilled(
+        self, url: str, kind: str, distill: Callable[[Page], bytes], accept: str, limit: int
+    ) -> bytes | None:
+        local = path_of(url)
+        if local is not None:
+            page = local_page(url, local, limit)
+            return None if page is None else distill(page)
+        stored = self._current(url, kind, distill, accept, limit)
+        return None if stored is None else stored[1]
+
+    def _current(
+        self,
+        url: str,
+        kind: str,
+        distill: Callable[[Page], bytes] | None,
+        accept: str,
+        limit: int,
+    ) -> tuple[StoredPage, bytes] | None:
+        """The stored page, or its distillate, after making sure that it may be used."""
+        addresses = tuple(self._mirrors.candidates(url))
+        key = "\n".join((kind, accept, url, *addresses))
+        stored = self.store.read_page(key)
+        if self.offline:
+            if stored is None:
+                raise _offline(url)
+        elif stored is None or not self._is_fresh(key, stored[0]):
+            answer, address = self._ask(addresses, stored, accept, limit)
+            now = self._clock()
+            if answer.status == 304 and stored is not None:
+                page, body = stored
+                page = replace(page, fresh_until=now + fresh_for(answer.headers))
+            else:
+                page = _stored(url, answer, mirrored=address != url, now=now)
+                body = answer.body if page.status == 200 else b""
+                if distill is not None and page.status == 200:
+                    body = distill(_as_page(page, body))
+            self.store.write_page(key, page, body)
+            with self._lock:
+                self._refreshed.add(key)
+            stored = page, body
+        return stored if stored[0].status == 200 else None
+
+    def _is_fresh(self, key: str, page: StoredPage) -> bool:
+        if self._options.refresh and key not in self._refreshed:
+            return False
+        # A page from the future was stored by a wrong clock: believing it might last for years.
+        return self._clock() < page.fresh_until <= self._clock() + LONGEST
+
+    def _ask(
+        self,
+        addresses: tuple[str, ...],
+        stored: tuple[StoredPage, bytes] | None,
+        accept: str,
+        limit: int,
+    ) -> tuple[Answer, str]:
+        """The first address that has the page; the last answer where none has."""
+        for address in addresses[:-1]:
+            try:
+                answer = self._ask_one(address, stored, accept, limit)
+            except NetworkError:
+                continue
+            if answer.status in {200, 304}:
+                return answer, address
+        return self._ask_one(addresses[-1], stored, accept, limit), addresses[-1]
+
+    def _ask_one(
+        self, address: str, stored: tuple[StoredPage, bytes] | None, accept: str, limit: int
+    ) -> Answer:
+        headers = {"Accept": accept}
+        if stored is not None and stored[0].status == 200:
+            if stored[0].etag:
+                headers["If-None-Match"] = stored[0].etag
+            elif stored[0].last_modified:
+                headers["If-Modified-Since"] = stored[0].last_modified
+        answer = self._line.open().ask(address, headers=headers, limit=limit)
+        usable = {200, 304, 404, 410} if len(headers) > 1 else {200, 404, 410}
+        if answer.status not in usable:
+            raise UnavailableError(
+                "bad-answer",
+                f"{redacted(address)} answered {answer.status}",
+                fix="make sure that the address is right",
+            )
+        return answer
+
+    # -- bytes that never change -------------------------------------------------------------------
+
+    def pinned_page(self, url: str, digest: Digest, *, limit: int = 512 << 20) -> bytes:
+        """The bytes with this digest; see the port."""
+        path = self.store.has_blob(digest)
+        if path is not None:
+            body = path.read_bytes()
+            if hashlib.new(digest.algorithm, body).hexdigest() == digest.hex:
+                return body
+            path.unlink(missing_ok=True)
+        name = redacted(url).rpartition("/")[2]
+        wanted = Wanted(name=name, digest=digest, urls=(url,), where=redacted(url))
+        path = self.blob(wanted)
+        if path.stat().st_size > limit:
+            raise UnavailableError(
+                "too-large",
+                f"{redacted(url)} is larger than {limit} bytes",
+                fix="correct the address",
+            )
+        return path.read_bytes()
+
+    def remote(self, url: str) -> RemoteFile | None:
+        """The file by ranges; see the port."""
+        local = path_of(url)
+        if local is not None:
+            return LocalFile(local) if local.is_file() else None
+        if self.offline:
+            return None
+        from lockenv.fetch.remote import open_remote  # noqa: PLC0415 - start-up, see `Line`
+
+        for address in self._mirrors.candidates(url):
+            host = urlsplit(address).netloc
+            if host in self._no_ranges:
+                continue
+            try:
+                file = open_remote(self._line.open(), address)
+            except NetworkError:
+                continue
+            if isinstance(file, str):
+                self._no_ranges.add(host)
+            elif file is not None:
+                return file
+        return None
+
+    def head_size(self, url: str) -> int | None:
+        """How many bytes the file has; see the port."""
+        local = path_of(url)
+        if local is not None:
+            return local.stat().st_size if local.is_file() else None
+        if self.offline:
+            return None
+        from lockenv.fetch.remote import head_size  # noqa: PLC0415 - start-up, see `Line`
+
+        for address in self._mirrors.candidates(url):
+            size = head_size(self._line.open(), address)
+            if size is not None:
+                return size
+        return None
+
+    def blob(self, wanted: Wanted) -> Path:
+        """A file of the store with the wanted bytes; see the port."""
+        if not wanted.digest.is_strong:
+            raise IntegrityError(
+                "weak-digest",
+                f"{wanted.name} is known by {wanted.digest.algorithm} alone, which proves nothing",
+                why=[f"{wanted.digest} ({wanted.where})"],
+                fix="run `lockenv lock`, which records a sha256",
+            )
+        return self.store.has_blob(wanted.digest, wanted.size) or self._once(
+            ("blob", str(wanted.digest)), lambda: self._blob(wanted)
+        )
+
+    def _blob(self, wanted: Wanted) -> Path:
+        local = [url for url in wanted.urls if url.startswith("file:")]
+        if self.offline and not local:
+            raise _offline(wanted.name)
+        urls = local if self.offline else wanted.urls
+        addresses = dict.fromkeys(
+            address for url in urls for address in self._mirrors.candidates(url)
+        )
+        return self._downloads().blob(wanted, tuple(addresses))
+
+    def blobs(self, wanted: Iterable[Wanted]) -> Iterator[tuple[Wanted, Path]]:
+        """Many files in parallel; see the port."""
+        missing: list[Wanted] = []
+        for one in wanted:
+            path = self.store.has_blob(one.digest, one.size) if one.digest.is_strong else None
+            if path is None:
+                missing.append(one)
+            else:
+                yield one, path
+        pool = self._pool("blobs", _DOWNLOADS)
+        # The largest first: what takes longest must not begin last.
+        missing.sort(key=lambda one: (-(one.size or 0), one.name, one.digest))
+        futures = {pool.submit(self.blob, one): one for one in missing}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        finally:
+            for future in futures:
+                future.cancel()
+
+    def download(self, url: str, *, limit: int = 8 << 30) -> tuple[Digest, int, Path]:
+        """A file whose digest nobody knows; see the port."""
+        if self.offline and not url.startswith("file:"):
+            raise _offline(url)
+        addresses = (url,) if url.startswith("file:") else tuple(self._mirrors.candidates(url))
+        return self._once(("download", url), lambda: self._downloads().download(addresses, limit))
+
+    def has_blob(self, digest: Digest) -> Path | None:
+        """The file if the store has it; see the port."""
+        return self.store.has_blob(digest)
+
+    # -- facts -------------------------------------------------------------------------------------
+
+    def recall(self, kind: str, key: str) -> bytes | None:
+        """A remembered fact; see the port."""
+        return self.store.read_fact(kind, key)
+
+    def remember(self, kind: str, key: str, data: bytes) -> None:
+        """Keep a fact; see the port."""
+        self.store.write_fact(kind, key, data)
+
+    def canonical(self, url: str) -> str:
+        """The canonical address of one that a mirror gave; see the port."""
+        return self._mirrors.canonical(url)
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    def _pool(self, name: str, size: int) -> ThreadPoolExecutor:
+        with self._lock:
+            pool = self._pools.get(name)
+            if pool is None:
+                pool = self._pools[name] = ThreadPoolExecutor(size, thread_name_prefix=name)
+            return pool
+
+    def _downloads(self) -> Downloads:
+        from lockenv.fetch.blobs import Downloads  # noqa: PLC0415 - start-up, see `Line`
+
+        return Downloads(self.store, self._line.open, self._options.patience)
+
+
+def _as_page(stored: StoredPage, body: bytes) -> Page:
+    return Page(
+        asked=stored.asked,
+        url=stored.url,
+        content_type=stored.content_type,
+        body=body,
+        etag=stored.etag,
+        mirrored=stored.mirrored,
+    )
+
+
+def _stored(url: str, answer: Answer, *, mirrored: bool, now: float) -> StoredPage:
+    return StoredPage(
+        status=404 if answer.status == 410 else answer.status,
+        asked=url,
+        url=answer.url,
+        content_type=answer.headers.get("content-type", ""),
+        etag=answer.headers.get("etag"),
+        last_modified=answer.headers.get("last-modified"),
+        fresh_until=now + fresh_for(answer.headers),
+        mirrored=mirrored,
+    )
+
+
+def _offline(what: str) -> UnavailableError:
+    return UnavailableError(
+        "offline",
+        f"{redacted(what)} is not in the store",
+        why=["lockenv is offline"],
+        fix="run once without --offline, or copy the store of a machine that has it",
+    )

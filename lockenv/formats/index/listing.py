@@ -1,0 +1,222 @@
+"""What a Python index says about one project, grouped by version, and its compact kept form.
+
+The kept form is text with one line a version, newest first, so that a reader looks only at the
+versions that matter: ``VERSION TAB FILE TAB FILE …``; U+001F separates the columns of a file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+#: Part of the name under which kept forms are stored: another number for every change of it.
+KEPT_FORM = "listing-1"
+
+_COLUMN = "\x1f"
+_SDIST_ENDINGS = (".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz")
+#: Control characters would break the kept form; no field of an index has a use for them.
+_CONTROL = dict.fromkeys((*range(0x20), 0x7F, 0x85, 0x2028, 0x2029), " ")
+
+
+class ListingError(ValueError):
+    """The bytes are no page of the Simple repository API, or of a version that is too new."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedFile:
+    """One file of a project as the index lists it (PEP 503, 592, 658, 700, 714).
+
+    ``url`` is absolute. ``hashes`` are ``algorithm:hex``. ``upload_time`` is RFC 3339 in UTC, cut
+    to seconds. ``yanked`` is the reason (possibly empty) or None. ``metadata`` is None where no
+    metadata file is offered, else its hash as ``algorithm:hex``, or empty where it has none.
+    """
+
+    filename: str
+    url: str
+    hashes: tuple[str, ...] = ()
+    requires_python: str | None = None
+    size: int | None = None
+    upload_time: str | None = None
+    yanked: str | None = None
+    metadata: str | None = None
+
+    @property
+    def is_wheel(self) -> bool:
+        """Whether the name is a wheel's."""
+        return self.filename.endswith(".whl")
+
+    def hash_by(self, algorithm: str) -> str | None:
+        """The hexadecimal digits of one algorithm, if the index gives it."""
+        for text in self.hashes:
+            name, _, digits = text.partition(":")
+            if name == algorithm:
+                return digits
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """One project on one index; versions newest first, files read when they are asked for.
+
+    ``status`` is PEP 792's (active, archived, quarantined, deprecated); ``mirrored`` says whether
+    the page came from a mirror, so that the addresses are that mirror's.
+    """
+
+    versions: tuple[str, ...]
+    status: str = "active"
+    status_reason: str = ""
+    mirrored: bool = False
+    lines: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def files(self, version: str) -> tuple[ListedFile, ...]:
+        """The files of one of the versions, sorted by name."""
+        return tuple(_file(text) for text in self.lines[version].split("\t"))
+
+
+def version_of(filename: str, name: str) -> str | None:
+    """The version that a file name of this (normalised) project has, or None if it is no such file.
+
+    Wheels have five or six parts; other counts, eggs, installers and unknown endings are no files
+    of a project.
+    """
+    if filename.endswith(".whl"):
+        parts = filename[:-4].split("-")
+        if len(parts) not in {5, 6} or not _same(parts[0], name):
+            return None
+        return parts[1]
+    for ending in _SDIST_ENDINGS:
+        if filename.endswith(ending):
+            return _sdist_version(filename[: -len(ending)], name)
+    return None
+
+
+def group(
+    name: str, files: Iterable[ListedFile], *, status: tuple[str, str], mirrored: bool
+) -> Listing:
+    """The listing of a project's files; files of other names or without a version are left out."""
+    grouped: dict[Version, list[ListedFile]] = {}
+    known: dict[str, Version | None] = {}
+    for file in files:
+        text = version_of(file.filename, name)
+        if text is None:
+            continue
+        if text not in known:
+            known[text] = _version(text)
+        version = known[text]
+        if version is not None:
+            grouped.setdefault(version, []).append(file)
+    lines = {
+        str(version): "\t".join(_columns(file) for file in sorted(grouped[version], key=_filename))
+        for version in sorted(grouped, reverse=True)
+    }
+    return Listing(
+        versions=tuple(lines),
+        status=status[0],
+        status_reason=status[1],
+        mirrored=mirrored,
+        lines=lines,
+    )
+
+
+def render_listing(listing: Listing) -> bytes:
+    """The kept form."""
+    head = _COLUMN.join(
+        (listing.status, _clean(listing.status_reason), "mirrored" if listing.mirrored else "")
+    )
+    lines = [head, *(f"{version}\t{rest}" for version, rest in listing.lines.items())]
+    return "\n".join(lines).encode("utf-8", "replace")
+
+
+def parse_listing(data: bytes) -> Listing:
+    """The listing of a kept form."""
+    head, *rest = data.decode("utf-8").split("\n")
+    status, reason, mirrored = head.split(_COLUMN)
+    lines: dict[str, str] = {}
+    for line in rest:
+        version, _, files = line.partition("\t")
+        lines[version] = files
+    return Listing(
+        versions=tuple(lines),
+        status=status,
+        status_reason=reason,
+        mirrored=bool(mirrored),
+        lines=lines,
+    )
+
+
+def _filename(file: ListedFile) -> str:
+    return file.filename
+
+
+def _version(text: str) -> Version | None:
+    try:
+        return Version(text)
+    except InvalidVersion:
+        return None
+
+
+def _same(spelling: str, name: str) -> bool:
+    return spelling == name or canonicalize_name(spelling) == name
+
+
+def _sdist_version(stem: str, name: str) -> str | None:
+    # Old sdists keep dashes in names and versions, so every dash may be the one in between.
+    end = stem.find("-")
+    while end != -1:
+        if _same(stem[:end], name) and _version(stem[end + 1 :]) is not None:
+            return stem[end + 1 :]
+        end = stem.find("-", end + 1)
+    return None
+
+
+def _clean(text: str) -> str:
+    return text.translate(_CONTROL) if not text.isprintable() else text
+
+
+def _columns(file: ListedFile) -> str:
+    url = _clean(file.url)
+    # Nearly every address ends with the file's name, so it is not written twice.
+    if url.endswith(file.filename):
+        url = url[: -len(file.filename)] + "*"
+    return _COLUMN.join(
+        (
+            _clean(file.filename),
+            url,
+            " ".join(file.hashes),
+            "" if file.requires_python is None else _clean(file.requires_python),
+            "" if file.size is None else str(file.size),
+            file.upload_time or "",
+            "" if file.yanked is None else "!" + _clean(file.yanked),
+            "" if file.metadata is None else "!" + file.metadata,
+        )
+    )
+
+
+def _file(text: str) -> ListedFile:
+    name, url, hashes, python, size, time, yanked, metadata = text.split(_COLUMN)
+    return ListedFile(
+        filename=name,
+        url=url[:-1] + name if url.endswith("*") else url,
+        hashes=tuple(hashes.split()),
+        requires_python=python or None,
+        size=int(size) if size else None,
+        upload_time=time or None,
+        yanked=yanked[1:] if yanked else None,
+        metadata=metadata[1:] if metadata else None,
+    )
+
+
+def merge(listings: Sequence[Listing]) -> Listing:
+    """Several listings of one project as one (a flat index of many pages)."""
+    lines: dict[str, str] = {}
+    for listing in listings:
+        for version, files in listing.lines.items():
+            lines[version] = f"{lines[version]}\t{files}" if version in lines else files
+    ordered = {version: lines[version] for version in sorted(lines, key=Version, reverse=True)}
+    return Listing(versions=tuple(ordered), lines=ordered)

@@ -1,0 +1,317 @@
+"""Pages of the Simple repository API to listings, JSON and HTML.
+
+PEP 503, 592, 629, 658, 691, 700, 714 and 792.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from html import unescape
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote, urljoin, urlsplit
+
+from lockenv.formats.index.listing import ListedFile, Listing, ListingError, group
+from lockenv.model import parse_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+#: JSON is asked for first: it has sizes and times. HTML is what every index has.
+ACCEPT = ", ".join(
+    (
+        "application/vnd.pypi.simple.v1+json",
+        "application/vnd.pypi.simple.v1+html;q=0.2",
+        "text/html;q=0.1",
+    )
+)
+
+_JSON = {"application/vnd.pypi.simple.v1+json", "application/json"}
+_HTML = {"application/vnd.pypi.simple.v1+html", "text/html", "application/xhtml+xml"}
+#: PEP 629: a page of another major version must not be guessed at.
+_MAJOR = 1
+
+
+def parse_page(
+    name: str, body: bytes, *, content_type: str, url: str, mirrored: bool = False
+) -> Listing:
+    """What a page says about the project ``name`` (normalised).
+
+    ``url`` is where the page came from. `ListingError` says what is wrong with it.
+    """
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind in _JSON:
+        status, files = _parse_json(body, url)
+    elif kind in _HTML:
+        status, files = _parse_html(body.decode("utf-8", "replace"), url)
+    else:
+        raise ListingError(f"its content type is {kind or 'not said'}, neither JSON nor HTML")
+    return group(name, files, status=status, mirrored=mirrored)
+
+
+def parse_files(body: bytes, *, content_type: str, url: str) -> list[ListedFile]:
+    """Every file that a page links to, of whatever project (a flat index)."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind in _JSON:
+        return list(_parse_json(body, url)[1])
+    if kind in _HTML:
+        return list(_parse_html(body.decode("utf-8", "replace"), url, flat=True)[1])
+    raise ListingError(f"its content type is {kind or 'not said'}, neither JSON nor HTML")
+
+
+# -- JSON ------------------------------------------------------------------------------------------
+
+
+def _parse_json(body: bytes, url: str) -> tuple[tuple[str, str], list[ListedFile]]:
+    try:
+        document: object = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ListingError(f"it is no JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise ListingError("its JSON is no object")
+    meta = document.get("meta")
+    version = meta.get("api-version") if isinstance(meta, dict) else None
+    _check_version(version if isinstance(version, str) else "1.0")
+    members = document.get("files")
+    if not isinstance(members, list):
+        raise ListingError("its JSON has no list of files")
+    files = []
+    for member in members:
+        file = _json_file(member, url) if isinstance(member, dict) else None
+        if file is not None:
+            files.append(file)
+    return _json_status(document.get("project-status")), files
+
+
+def _json_status(value: object) -> tuple[str, str]:
+    if not isinstance(value, dict):
+        return "active", ""
+    status, reason = value.get("status"), value.get("reason")
+    return (
+        status if isinstance(status, str) else "active",
+        reason if isinstance(reason, str) else "",
+    )
+
+
+def _json_file(member: Mapping[str, object], base: str) -> ListedFile | None:
+    filename, url = member.get("filename"), member.get("url")
+    if not isinstance(filename, str) or not isinstance(url, str) or not _is_plain(filename):
+        return None
+    hashes, python, size = member.get("hashes"), member.get("requires-python"), member.get("size")
+    time, yanked = member.get("upload-time"), member.get("yanked")
+    offered = member.get("core-metadata", member.get("dist-info-metadata"))
+    return ListedFile(
+        filename=filename,
+        url=_join(base, url),
+        hashes=_json_hashes(hashes),
+        requires_python=python if isinstance(python, str) and python else None,
+        size=size if isinstance(size, int) and size >= 0 else None,
+        upload_time=normal_time(time) if isinstance(time, str) else None,
+        yanked=yanked if isinstance(yanked, str) else ("" if yanked is True else None),
+        metadata=_json_metadata(offered),
+    )
+
+
+def _json_hashes(value: object) -> tuple[str, ...]:
+    if not isinstance(value, dict):
+        return ()
+    found = (_digest(f"{name}:{digits}") for name, digits in value.items())
+    return tuple(sorted(text for text in found if text))
+
+
+def _json_metadata(offered: object) -> str | None:
+    if isinstance(offered, dict):
+        return next((text for text in _json_hashes(offered) if text.startswith("sha256:")), "")
+    return "" if offered is True else None
+
+
+# -- HTML ------------------------------------------------------------------------------------------
+
+#: One anchor with quoted or bare attribute values; each alternative begins with another character,
+#: so the time is linear in the page.
+_ANCHOR = re.compile(r"""<a\s((?:"[^"]*"|'[^']*'|[^'">])*)>([^<]*)""", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"""([^\s=/"'>]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?""")
+_META = re.compile(r"""<meta\s((?:"[^"]*"|'[^']*'|[^'">])*)>""", re.IGNORECASE)
+#: What makes anchors mean something else than they say, so that only the real parser will do.
+_INTRICATE = re.compile(
+    r"<!--|<base\b|<script\b|<style\b|<textarea\b|<title>[^<]*<a\s", re.IGNORECASE
+)
+#: How index software begins a page without any file, by which it is known from an error page.
+_EMPTY_PAGE = re.compile(
+    r"<h1>\s*Links for|pypi:repository-version|<title>\s*Links for", re.IGNORECASE
+)
+_FILE_ENDING = re.compile(
+    r"\.(?:whl|tar\.gz|zip|tar\.bz2|tgz|tar\.xz|egg|exe|msi|rpm|deb|dmg)$", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Anchor:
+    """One ``<a>``: its attributes with names in lower case, and its text."""
+
+    attributes: dict[str, str]
+    text: str
+
+
+def _parse_html(
+    text: str, url: str, *, flat: bool = False
+) -> tuple[tuple[str, str], list[ListedFile]]:
+    meta, base, anchors = _walk(text) if _INTRICATE.search(text) else _scan(text)
+    _check_version(meta.get("pypi:repository-version", "1.0"))
+    files = [_html_file(anchor, urljoin(url, base) if base else url) for anchor in anchors]
+    found = [file for file in files if file is not None]
+    if (
+        not flat
+        and not _EMPTY_PAGE.search(text)
+        and not any(_FILE_ENDING.search(file.filename) for file in found)
+    ):
+        raise ListingError("its HTML links to no file, as the page of an error or a login would")
+    status = (meta.get("pypi:project-status", "active"), meta.get("pypi:project-status-reason", ""))
+    return status, found
+
+
+def _scan(text: str) -> tuple[dict[str, str], str, Iterator[_Anchor]]:
+    metas = (_attributes(match) for match in _META.findall(text, 0, 1 << 16))
+    meta = {one["name"].lower(): one.get("content", "") for one in metas if "name" in one}
+    return meta, "", (_Anchor(_attributes(head), label) for head, label in _ANCHOR.findall(text))
+
+
+def _attributes(text: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, double, single, bare in _ATTRIBUTE.findall(text):
+        value = double or single or bare
+        found.setdefault(name.lower(), unescape(value) if "&" in value else value)
+    return found
+
+
+class _Walker(HTMLParser):
+    """The real parser, for pages that the quick scan does not fully understand."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.meta: dict[str, str] = {}
+        self.base = ""
+        self.anchors: list[_Anchor] = []
+        self._open: dict[str, str] | None = None
+        self._text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Take what the page says at an opening tag."""
+        attributes = {name: value or "" for name, value in reversed(attrs)}
+        if tag == "a":
+            self._close()
+            self._open, self._text = attributes, []
+        elif tag == "base" and not self.base:
+            self.base = attributes.get("href", "")
+        elif tag == "meta" and "name" in attributes:
+            self.meta[attributes["name"].lower()] = attributes.get("content", "")
+
+    def handle_data(self, data: str) -> None:
+        """Keep the text of an open anchor."""
+        if self._open is not None:
+            self._text.append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        """End an anchor."""
+        if tag == "a":
+            self._close()
+
+    def close(self) -> None:
+        """End the page."""
+        super().close()
+        self._close()
+
+    def _close(self) -> None:
+        if self._open is not None:
+            self.anchors.append(_Anchor(self._open, "".join(self._text)))
+            self._open = None
+
+
+def _walk(text: str) -> tuple[dict[str, str], str, Iterator[_Anchor]]:
+    walker = _Walker()
+    walker.feed(text)
+    walker.close()
+    return walker.meta, walker.base, iter(walker.anchors)
+
+
+def _html_file(anchor: _Anchor, base: str) -> ListedFile | None:
+    attributes = anchor.attributes
+    href = attributes.get("href", "").strip()
+    if not href:
+        return None
+    address, _, fragment = href.partition("#")
+    # The last part of the address is the file's name (PEP 503 wants the text to be the same).
+    filename = unquote(address.partition("?")[0].rpartition("/")[2])
+    if not _is_plain(filename):
+        return None
+    digest = _digest(fragment.partition("&")[0].replace("=", ":", 1))
+    time = attributes.get("data-upload-time")
+    offered = attributes.get("data-core-metadata", attributes.get("data-dist-info-metadata"))
+    return ListedFile(
+        filename=filename,
+        url=_join(base, address),
+        hashes=(digest,) if digest else (),
+        requires_python=attributes.get("data-requires-python") or None,
+        upload_time=normal_time(time) if time else None,
+        yanked=attributes.get("data-yanked"),
+        metadata=None if offered in {None, "false"} else _html_metadata(offered or ""),
+    )
+
+
+def _html_metadata(offered: str) -> str:
+    digest = _digest(offered.replace("=", ":", 1))
+    return digest if digest and digest.startswith("sha256:") else ""
+
+
+# -- both ------------------------------------------------------------------------------------------
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+
+
+def normal_time(text: str) -> str | None:
+    """A time as RFC 3339 in UTC, cut to seconds; None if it is none."""
+    if _TIME.fullmatch(text):
+        return text[:19] + "Z"
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        return None
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _check_version(version: str) -> None:
+    major = version.partition(".")[0]
+    if not major.isdecimal() or int(major) > _MAJOR:
+        raise ListingError(
+            f"it is of version {version} of the Simple API, and 1 is the newest known"
+        )
+
+
+def _digest(text: str) -> str | None:
+    try:
+        return str(parse_digest(text))
+    except ValueError:
+        return None
+
+
+def _is_plain(filename: str) -> bool:
+    return bool(filename) and filename.isprintable() and not {"/", "\\"} & set(filename)
+
+
+def _join(base: str, reference: str) -> str:
+    # Most references are absolute, and joining is slow.
+    if reference.startswith(("https://", "http://")) and " " not in reference:
+        return reference if reference.isascii() else quote(reference, safe=_URL_SAFE)
+    joined = urljoin(base, reference.strip())
+    if urlsplit(joined).scheme not in {"https", "http", "file"}:
+        raise ListingError(f"it links to {joined[:100]!r}, which is no address of a file")
+    return quote(joined, safe=_URL_SAFE)
+
+
+#: Everything that may stand in an address as it is.
+_URL_SAFE = "%/:=&?~#+!$,;'@()*[]-._"
