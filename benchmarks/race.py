@@ -93,8 +93,7 @@ def lockenv(scratch: Path, workload: Path, program: str) -> Tool:
     project, store = _project(scratch, workload, "lockenv")
     manifest = project / "pyproject.toml"
     manifest.write_text(
-        manifest.read_text()
-        + f'\n[tool.lockenv]\npython = "{PYTHON}"\ntargets = ["{TARGET}"]\n'
+        manifest.read_text() + f'\n[tool.lockenv]\npython = "{PYTHON}"\ntargets = ["{TARGET}"]\n'
     )
     tool = Tool("lockenv", program, store, project)
     tool.environment = {
@@ -116,7 +115,11 @@ def uv(scratch: Path, workload: Path, program: str, *, fresh: bool = False) -> T
     if fresh:
         manifest = project / "pyproject.toml"
         from_lockenv = subprocess.run(
-            [sys.executable, "-c", "from lockenv.tables.addresses import PYTHON_INDEX as p; print(p)"],
+            [
+                sys.executable,
+                "-c",
+                "from lockenv.tables.addresses import PYTHON_INDEX as p; print(p)",
+            ],
             capture_output=True,
             text=True,
             check=False,
@@ -128,7 +131,11 @@ def uv(scratch: Path, workload: Path, program: str, *, fresh: bool = False) -> T
             + 'cache-control = { api = "max-age=600" }\n'
         )
     tool = Tool(name, program, store, project)
-    tool.environment = {"UV_CACHE_DIR": str(store), "UV_PYTHON": PYTHON, "UV_PYTHON_DOWNLOADS": "never"}
+    tool.environment = {
+        "UV_CACHE_DIR": str(store),
+        "UV_PYTHON": PYTHON,
+        "UV_PYTHON_DOWNLOADS": "never",
+    }
     tool.rows = {
         "lock": [program, "lock", "-q"],
         "sync": [program, "sync", "-q", "--frozen"],
@@ -141,7 +148,11 @@ def pdm(scratch: Path, workload: Path, program: str) -> Tool:
     """pdm's commands."""
     project, store = _project(scratch, workload, "pdm")
     tool = Tool("pdm", program, store, project)
-    tool.environment = {"PDM_CACHE_DIR": str(store), "PDM_CHECK_UPDATE": "0", "PDM_IGNORE_SAVED_PYTHON": "0"}
+    tool.environment = {
+        "PDM_CACHE_DIR": str(store),
+        "PDM_CHECK_UPDATE": "0",
+        "PDM_IGNORE_SAVED_PYTHON": "0",
+    }
     tool.rows = {
         "lock": [program, "lock", "-q"],
         "sync": [program, "sync", "-q"],

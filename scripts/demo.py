@@ -24,7 +24,9 @@ def main() -> None:
     )
     for step in steps:
         print(f"\n$ lockenv {' '.join(step)}", flush=True)
-        result = subprocess.run([str(python), "-m", "lockenv", "-C", str(project), *step], check=False)
+        result = subprocess.run(
+            [str(python), "-m", "lockenv", "-C", str(project), *step], check=False
+        )
         if result.returncode:
             sys.exit(result.returncode)
     print(f"\nThe project, its lock and its environment are in {project}")

@@ -22,7 +22,9 @@ def main() -> None:
             subprocess.run([str(python), "-m", *check], check=True, cwd=ROOT)
         arguments = ["-n", "2", "--dist", "loadgroup"]
     print(f"\n$ pytest {' '.join(arguments)}", flush=True)
-    sys.exit(subprocess.run([str(python), "-m", "pytest", *arguments], check=False, cwd=ROOT).returncode)
+    sys.exit(
+        subprocess.run([str(python), "-m", "pytest", *arguments], check=False, cwd=ROOT).returncode
+    )
 
 
 if __name__ == "__main__":

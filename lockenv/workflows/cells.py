@@ -1,4 +1,4 @@
-"""The cells of a lock: each target × Python × environment, as a pure function of the manifest.
+"""The cells of a lock: each target, Python and environment, as a pure function of the manifest.
 
 Nothing here looks at this machine: the interpreter comes from the shipped table of builds, or from
 the former lock, whose interpreter stays as long as the manifest admits it.
@@ -10,10 +10,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from lockenv.errors import HostError, InputError
+from lockenv.errors import InputError
 from lockenv.model import (
     DEFAULT_LEVELS,
     PLATFORMS,
@@ -29,6 +28,7 @@ from lockenv.model import (
 from lockenv.tables import newest_build
 
 if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
     from collections.abc import Iterator, Mapping
 
     from lockenv.model import Lock
@@ -71,9 +71,7 @@ def expand(
     Raises `InputError` for a Python that no build answers.
     """
     kept = {} if former is None or move_interpreters else _kept_interpreters(former)
-    return tuple(
-        cell for name in manifest.targets for cell in _cells_of(manifest, name, kept)
-    )
+    return tuple(cell for name in manifest.targets for cell in _cells_of(manifest, name, kept))
 
 
 def _kept_interpreters(former: Lock) -> dict[str, LockedInterpreter]:
@@ -140,7 +138,7 @@ def _default_selection(
 def _roots(
     manifest: Manifest, table: TargetTable, target: Target, environment: Environment | None
 ) -> Iterator[Root]:
-    """The roots in the manifest's order, those whose marker does not hold for the target left out."""
+    """The roots in the manifest's order, without those whose marker does not hold here."""
     if environment is None:
         groups = set(manifest.groups)
         extras = set(manifest.optional_dependencies)
@@ -174,9 +172,9 @@ def _interpreter(
     source: str,
     kept: LockedInterpreter | None,
 ) -> LockedInterpreter:
-    if kept and kept.source == source and kept.platform == table.platform:
-        if admits(spec, manifest.requires_python, kept):
-            return kept
+    stays = kept is not None and kept.source == source and kept.platform == table.platform
+    if kept is not None and stays and admits(spec, manifest.requires_python, kept):
+        return kept
     build = newest_build(spec, table.platform, manifest.requires_python)
     if build is None:
         raise _no_build(manifest, table, spec)
@@ -235,24 +233,4 @@ def locked_target(cell: Cell) -> LockedTarget:
         environment=cell.target.environment,
         groups=tuple(sorted(cell.groups)),
         extras=tuple(sorted(cell.extras)),
-    )
-
-
-def target_of(locked: LockedTarget) -> Target:
-    """The pure target of a locked one."""
-    platform = PLATFORMS.get(locked.platform)
-    if platform is None:
-        raise HostError(
-            "unknown-platform",
-            f"this lockenv does not know the platform {locked.platform}",
-            fix="use a newer lockenv",
-        )
-    return Target(
-        name=locked.name,
-        platform=platform,
-        python=locked.python,
-        level=locked.level,
-        freethreaded=locked.freethreaded,
-        table=locked.table,
-        environment=locked.environment,
     )

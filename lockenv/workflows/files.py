@@ -34,7 +34,10 @@ def read_text(path: Path) -> str | None:
 def unreadable(path: Path, error: OSError) -> LockenvError:
     """The error for a file that the system refuses to read."""
     return InputError(
-        "unreadable", f"{path} cannot be read", why=error.strerror or str(error), fix="mend its access"
+        "unreadable",
+        f"{path} cannot be read",
+        why=error.strerror or str(error),
+        fix="mend its access",
     )
 
 

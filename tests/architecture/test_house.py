@@ -72,6 +72,7 @@ OWNERS = {
     "tomlkit": {"manifest", "lockfile"},
 }
 
+
 class Import(NamedTuple):
     file: Path
     line: int
@@ -107,7 +108,9 @@ def _room(file: Path) -> str:
 
 
 FILES = sorted(
-    file for file in PACKAGE.rglob("*.py") if file.name not in {"__main__.py"} and file.parent != ROOT
+    file
+    for file in PACKAGE.rglob("*.py")
+    if file.name not in {"__main__.py"} and file.parent != ROOT
 )
 ROOM_FILES = [file for file in FILES if _room(file) != "__init__"]
 

@@ -45,10 +45,26 @@ Examples:
   lockenv check --all --format github
 """
 )
-@click.option("--lock", "layers", flag_value="lock", multiple=True, help="Manifest against lock, lock against itself [default].")
-@click.option("--env", "layers", flag_value="env", multiple=True, help="Lock against the environment, file by file.")
-@click.option("--host", "layers", flag_value="host", multiple=True, help="Lock against this machine.")
-@click.option("--image", metavar="REF", help="Lock against an image: a layout, an archive or a reference.")
+@click.option(
+    "--lock",
+    "layers",
+    flag_value="lock",
+    multiple=True,
+    help="Manifest against lock, lock against itself [default].",
+)
+@click.option(
+    "--env",
+    "layers",
+    flag_value="env",
+    multiple=True,
+    help="Lock against the environment, file by file.",
+)
+@click.option(
+    "--host", "layers", flag_value="host", multiple=True, help="Lock against this machine."
+)
+@click.option(
+    "--image", metavar="REF", help="Lock against an image: a layout, an archive or a reference."
+)
 @click.option("--all", "everything", is_flag=True, help="Lock, environment and host.")
 @click.option("--target", metavar="NAME", help="The target whose environment or image is meant.")
 @click.option("--recursive", is_flag=True, help="Check every project below this folder.")

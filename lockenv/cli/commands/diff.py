@@ -1,0 +1,56 @@
+"""``lockenv diff``."""
+
+from __future__ import annotations
+
+import click
+
+from lockenv.cli.app import Invocation
+from lockenv.cli.output import render_json
+from lockenv.cli.scene import open_scene
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  lockenv diff                              what this checkout changes against HEAD
+  lockenv diff git:main --format markdown   for a pull request
+  lockenv diff old.lock new.lock --exit-code
+  lockenv diff --target gpu --target laptop
+"""
+)
+@click.argument("old", required=False, metavar="[A]")
+@click.argument("new", required=False, metavar="[B]")
+@click.option("--target", "targets", multiple=True, help="Given twice: compare two targets.")
+@click.option("--exit-code", is_flag=True, help="Exit with status 1 where there is a difference.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "json"]),
+    default="text",
+    show_default=True,
+)
+@click.pass_obj
+def command(  # noqa: PLR0913 - one parameter an option, as click calls it
+    invocation: Invocation,
+    *,
+    old: str | None,
+    new: str | None,
+    targets: tuple[str, ...],
+    exit_code: bool,
+    form: str,
+) -> int:
+    """Show what changed between two locks, by meaning.
+
+    A and B are files or git:REV; the default is git:HEAD against the working file.
+    """
+    from lockenv.workflows.difference import DiffOptions, difference  # noqa: PLC0415 - start-up
+
+    with open_scene(invocation) as scene:
+        outcome = difference(scene, DiffOptions(old=old, new=new, targets=targets))
+    if form == "json":
+        invocation.output.answer(render_json(outcome.document))
+    else:
+        text = outcome.markdown if form == "markdown" else outcome.text
+        if text:
+            invocation.output.answer(text)
+    return 1 if exit_code and not outcome.is_empty else 0

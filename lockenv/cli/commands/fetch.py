@@ -1,0 +1,39 @@
+"""``lockenv fetch``."""
+
+from __future__ import annotations
+
+import click
+
+from lockenv.cli.app import Invocation
+from lockenv.cli.scene import open_scene
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  lockenv fetch                        fill the store for this machine's target
+  lockenv fetch --all-targets --output bundle
+  lockenv sync --from bundle --offline
+"""
+)
+@click.option("--target", "targets", multiple=True, help="The target [default: this machine's].")
+@click.option("--all-targets", is_flag=True, help="Every target of the lock.")
+@click.option("--output", metavar="DIR", help="Make a bundle: the files by hash, in DIR.")
+@click.option("--since", metavar="OLD.lock", help="Only what this lock does not name.")
+@click.pass_obj
+def command(
+    invocation: Invocation,
+    *,
+    targets: tuple[str, ...],
+    all_targets: bool,
+    output: str | None,
+    since: str | None,
+) -> int:
+    """Download everything that the lock names, each file verified by its hash."""
+    from lockenv.workflows.store import FetchOptions, fetch_all  # noqa: PLC0415 - start-up
+
+    options = FetchOptions(targets=targets, all_targets=all_targets, output=output, since=since)
+    with open_scene(invocation) as scene:
+        for line in fetch_all(scene, options):
+            invocation.output.answer(line)
+    return 0

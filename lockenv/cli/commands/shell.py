@@ -1,0 +1,40 @@
+"""``lockenv shell``."""
+
+from __future__ import annotations
+
+import click
+
+from lockenv.cli.app import Invocation
+from lockenv.cli.scene import open_scene
+from lockenv.cli.selection import asked_selection, selection_options
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  lockenv shell
+  lockenv shell --in image
+"""
+)
+@selection_options
+@click.option("--no-sync", is_flag=True, help="Use the environment as it is.")
+@click.option("--venv", metavar="DIR", help="The environment [default: .venv].")
+@click.option(
+    "--in", "place", type=click.Choice(["venv", "image"]), default="venv", show_default=True
+)
+@click.pass_obj
+def command(
+    invocation: Invocation, *, no_sync: bool, venv: str | None, place: str, **selection: object
+) -> int:
+    """Sync, then start your shell in the environment; leave it with `exit`."""
+    from lockenv.workflows.run import RunOptions, user_shell, run  # noqa: PLC0415 - start-up
+
+    options = RunOptions(
+        selection=asked_selection(selection),
+        sync=not no_sync,
+        venv=venv,
+        in_image=place == "image",
+        words=user_shell(in_image=place == "image"),
+    )
+    with open_scene(invocation) as scene:
+        return run(scene, options)
