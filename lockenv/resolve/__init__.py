@@ -1,5 +1,6 @@
 """One engine for every ecosystem; asks through the protocol `Source`; explains; verifies."""
 
+from lockenv.resolve.answer import Bounds, Resolution, Root
 from lockenv.resolve.protocol import (
     Candidate,
     Foresight,
@@ -11,11 +12,14 @@ from lockenv.resolve.protocol import (
 )
 
 __all__ = [
+    "Bounds",
     "Candidate",
     "Foresight",
     "Identifier",
     "Rejected",
     "Requirement",
+    "Resolution",
+    "Root",
     "Source",
     "UnusableCandidateError",
 ]

@@ -1,0 +1,383 @@
+"""The complete search: finds an answer or proves from what the sources said that there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lockenv.resolve.clauses import NOWHERE, Clause, Trail
+from lockenv.resolve.protocol import Identifier
+from lockenv.resolve.shelf import ABSENT, Shelf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from lockenv.resolve.answer import Root
+    from lockenv.resolve.asked import Asked
+    from lockenv.resolve.protocol import Candidate, Requirement
+    from lockenv.resolve.trace import Trace
+
+# How often a name must lose its best candidates to another one before it is settled first;
+# five is what uv found to serve its users, and our worlds show no better number.
+_PATIENCE = 5
+# After so many refused candidates of one name the next ones are fetched side by side.
+_AHEAD = (3, 50)
+
+
+class RoundsError(Exception):
+    """The bound was reached."""
+
+
+class ReopenedError(Exception):
+    """A requirement let in candidates that were not there before: what was learned may be wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """A fact that a refusal rests on: these candidates ask for this, or cannot be used (None)."""
+
+    candidates: tuple[Candidate, ...]
+    requirement: Requirement | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """There is no answer, as follows from these roots (by number) and these facts."""
+
+    roots: tuple[int, ...]
+    needs: tuple[Need, ...]
+
+
+class Search:
+    """One search over all the roots; `run` may be called once."""
+
+    def __init__(self, asked: Asked, roots: Sequence[Root], rounds: int, trace: Trace) -> None:
+        self._asked = asked
+        self._roots = roots
+        self._bound = rounds
+        self._trace = trace
+        self.rounds = 0
+        self._shelves: dict[Identifier, Shelf] = {}
+        self._looked_at: dict[Candidate, None] = {}  # whose requirements are facts, for a new start
+        self._reset()
+
+    def _reset(self) -> None:
+        self._trail = Trail()
+        self._names: dict[Identifier, int] = {}
+        self._shelf: list[Shelf] = []
+        self._known: list[int] = []  # per name: the candidates whose requirements are facts
+        self._facts: dict[tuple[int, Requirement], Clause] = {}
+        self._onto: list[list[Clause]] = []  # per name: the given clauses that ask for it
+        # Per name: what was asked when nothing was on offer, and what was possible then.
+        self._locks: list[list[tuple[list[Requirement], int]]] = []
+        self._keys: set[int] = set()  # the given clauses (by id) whose asks would have let some in
+        self._refused: list[int] = []  # per name: candidates refused in a row
+        self._lost: list[int] = []  # per name: how often others stood in its way
+        self._rank: list[int] = []  # per name: 0 to be settled early, 1, 2 late
+        self._seen: dict[int, int] = {}  # names that had to be there, numbered in that order
+
+    def run(self) -> dict[Identifier, Candidate] | Refusal:
+        """The chosen candidates, or why there are none.
+
+        Raises:
+            RoundsError: when the bound is reached.
+        """
+        while True:
+            try:
+                return self._run()
+            except ReopenedError:
+                self._trace("reopen", None, "new candidates came in; what was learned is dropped")
+                self._reset()
+
+    def _run(self) -> dict[Identifier, Candidate] | Refusal:
+        self._asked.prefetch(dict.fromkeys(root.requirement.identifier for root in self._roots))
+        for number, root in enumerate(self._roots):
+            name = self._name(root.requirement.identifier)
+            mask = self._mask(name, root.requirement)
+            clause = Clause(terms={name: ~mask}, root=number, requirement=root.requirement)
+            self._onto[name].append(clause)
+            self._trail.add(clause)
+        for candidate in self._looked_at:
+            name = self._name(candidate.identifier)
+            self._learn_facts(name, self._shelf[name].bit(candidate), candidate)
+        while True:
+            broken = self._trail.propagate()
+            if broken is None:
+                following = self._next()
+                if following is None:
+                    return self._answer()
+                broken = self._settle(following)
+            if broken is not None:
+                learned, level = self._trail.learn(broken)
+                if level is None:
+                    return self._refusal(learned)
+                self._trail.jump(level)
+                self._trace("jump", None, f"back to choice {level}")
+                if learned is not broken:
+                    self._trail.add(learned)
+
+    # What there is.
+
+    def _name(self, identifier: Identifier) -> int:
+        number = self._names.get(identifier)
+        if number is not None:
+            return number
+        shelf = self._shelves.get(identifier)
+        if shelf is None:
+            shelf = self._shelves[identifier] = Shelf(self._asked, identifier)
+        number = self._names[identifier] = self._trail.add_name(shelf.full)
+        self._shelf.append(shelf)
+        self._known.append(0)
+        self._onto.append([])
+        self._refused.append(0)
+        self._lost.append(0)
+        self._locks.append([])
+        self._rank.append(3 if shelf.optional else 1)
+        return number
+
+    def _mask(self, name: int, requirement: Requirement) -> int:
+        shelf = self._shelf[name]
+        mask = shelf.mask(requirement)
+        if shelf.full != self._trail.full(name):
+            raise ReopenedError
+        for asks, left in self._locks[name]:
+            if self._offered(name, [*asks, requirement]) & left:
+                raise ReopenedError
+        return mask
+
+    def _offered(self, name: int, requirements: Sequence[Requirement]) -> int:
+        shelf = self._shelf[name]
+        mask = shelf.offered(requirements)
+        if shelf.full != self._trail.full(name):
+            raise ReopenedError
+        return mask
+
+    def _learn_facts(self, name: int, bit: int, candidate: Candidate) -> list[Clause]:
+        """Ask what a candidate requires: the clauses that say so."""
+        requirements = self._asked.requirements(candidate)
+        self._looked_at.setdefault(candidate)
+        if requirements is None:
+            self._known[name] |= bit
+            clause = Clause(terms={name: bit}, owner=name)
+            self._trail.add(clause)
+            return [clause]
+        self._asked.prefetch(dict.fromkeys(each.identifier for each in requirements))
+        clauses = [self._learn_fact(name, bit, requirement) for requirement in requirements]
+        self._known[name] |= bit
+        return [clause for clause in clauses if clause is not None]
+
+    def _learn_fact(self, name: int, bit: int, requirement: Requirement) -> Clause | None:
+        clause = self._facts.get((name, requirement))
+        if clause is not None:
+            if id(clause) in self._keys:
+                raise ReopenedError
+            self._trail.widen(clause, name, bit)
+            return clause
+        target = self._name(requirement.identifier)
+        mask = self._mask(target, requirement)
+        if target == name:
+            if mask & bit:
+                return None
+            clause = Clause(terms={name: bit}, owner=name, requirement=requirement)
+        else:
+            clause = Clause(terms={name: bit, target: ~mask}, owner=name, requirement=requirement)
+            self._facts[name, requirement] = clause
+            self._onto[target].append(clause)
+        self._trail.add(clause)
+        return clause
+
+    # What to settle next, and on what.
+
+    def _open(self) -> list[int]:
+        """Names that must be there and whose candidate, or its requirements, are not known."""
+        trail = self._trail
+        return [
+            name
+            for name in range(len(self._shelf))
+            if trail.required(name)
+            and not (trail.settled(name) and self._known[name] & trail.left[name])
+        ]
+
+    def _next(self) -> int | None:
+        """The name to settle next; None when all are settled."""
+        found = self._open()
+        fresh = [name for name in found if name not in self._seen]
+        for name in fresh:
+            self._seen[name] = len(self._seen)
+        if fresh:
+            picked = [self._pick(name) for name in fresh]
+            self._asked.prefetch_requirements([each for each in picked if each is not None])
+        found.sort(key=lambda name: (self._urgency(name), self._seen[name]))
+        # A name with nothing on offer now may be let in by what is settled after it: wait.
+        offered = (name for name in found if self._pick(name) is not None)
+        return next(offered, found[0] if found else None)
+
+    def _urgency(self, name: int) -> int:
+        if self._trail.settled(name):
+            return -1
+        return self._rank[name]
+
+    def _asks(self, name: int) -> list[Clause]:
+        """The given clauses by which the name must be there now."""
+        left = self._trail.left
+        return [
+            clause
+            for clause in self._onto[name]
+            if clause.owner == NOWHERE or not left[clause.owner] & ~clause.terms[clause.owner]
+        ]
+
+    def _pick(self, name: int) -> Candidate | None:
+        """The best candidate on offer that is still possible."""
+        shelf = self._shelf[name]
+        left = self._trail.left[name]
+        if self._trail.settled(name) and left & shelf.always:
+            return next(shelf.of(left))
+        asks = [clause.requirement for clause in self._asks(name) if clause.requirement]
+        fallback: Candidate | None = None
+        for candidate in self._asked.candidates(shelf.identifier, asks):
+            bit = shelf.bit(candidate)
+            if not bit:
+                self._offered(name, asks)
+            if not bit & left:
+                continue
+            if self._fits_sibling(shelf.identifier, candidate):
+                return candidate
+            fallback = fallback or candidate
+        return fallback
+
+    def _fits_sibling(self, identifier: Identifier, candidate: Candidate) -> bool:
+        """Whether an extra's candidate has a version that is still possible for the bare name.
+
+        Only an order among candidates: any other version would be refused after asking for it.
+        """
+        if not identifier.qualifier:
+            return True
+        bare = self._names.get(Identifier(identifier.ecosystem, identifier.name))
+        if bare is None or not self._trail.required(bare):
+            return True
+        return bool(self._shelf[bare].named(candidate.version_text) & self._trail.left[bare])
+
+    def _settle(self, name: int) -> Clause | None:
+        self.rounds += 1
+        if self.rounds > self._bound:
+            raise RoundsError
+        candidate = self._pick(name)
+        if candidate is None:
+            return self._lock(name)
+        shelf = self._shelf[name]
+        bit = shelf.bit(candidate)
+        if not self._known[name] & bit:
+            facts = self._learn_facts(name, bit, candidate)
+            culprits = self._culprits(name, facts)
+            broken = self._trail.propagate()
+            if broken is not None or not self._trail.left[name] & bit:
+                self._trace("refuse", shelf.identifier, candidate.version_text)
+                return None if self._note_refused(name, culprits) else broken
+        self._refused[name] = 0
+        if not self._trail.settled(name):
+            self._trace("choose", shelf.identifier, candidate.version_text)
+            self._trail.choose(name, bit)
+        else:
+            self._trace("follow", shelf.identifier, candidate.version_text)
+        return None
+
+    def _culprits(self, name: int, facts: list[Clause]) -> list[int]:
+        """The chosen names that a candidate's requirements collide with."""
+        left = self._trail.left
+        return [
+            other
+            for clause in facts
+            for other, mask in clause.terms.items()
+            if other != name and not left[other] & ~mask and self._trail.chosen_at(other)
+        ]
+
+    def _note_refused(self, name: int, culprits: list[int]) -> bool:
+        """Count who stood in the way; whether the name goes before them from now on."""
+        self._refused[name] += 1
+        start, most = _AHEAD
+        if self._refused[name] >= start and not self._refused[name] & (self._refused[name] - 1):
+            ahead = min(most, 2 * self._refused[name])
+            self._asked.prefetch_requirements(self._upcoming(name, ahead))
+        self._lost[name] += bool(culprits)
+        if self._lost[name] < _PATIENCE or self._rank[name] != 1 or not culprits:
+            return False
+        self._rank[name] = 0
+        self._trace("early", self._shelf[name].identifier, "others stood in its way")
+        self._trail.jump(min(self._trail.chosen_at(culprit) for culprit in culprits) - 1)
+        return True
+
+    def _upcoming(self, name: int, count: int) -> list[Candidate]:
+        shelf = self._shelf[name]
+        asks = [clause.requirement for clause in self._asks(name) if clause.requirement]
+        found: list[Candidate] = []
+        for candidate in self._asked.candidates(shelf.identifier, asks):
+            if len(found) == count:
+                break
+            if shelf.bit(candidate) & self._trail.left[name]:
+                found.append(candidate)
+        return found
+
+    # Where nothing is on offer although something is possible.
+
+    def _lock(self, name: int) -> Clause | None:
+        """Learn that with just these asks nothing is on offer, unless another ask lets some in."""
+        asks = self._asks(name)
+        wanted = [clause.requirement for clause in asks if clause.requirement]
+        left = self._trail.left
+        terms = {name: ~self._offered(name, wanted) & ~ABSENT}
+        for clause in asks:
+            if clause.owner != NOWHERE:
+                terms[clause.owner] = terms.get(clause.owner, -1) & clause.terms[clause.owner]
+        keys = self._unlocking(name, wanted, asks)
+        for key in keys:
+            without = terms.get(key.owner, -1) & ~key.terms[key.owner]
+            if not left[key.owner] & without:
+                # One of the keys is bound to turn: let it.
+                self._trail.choose(key.owner, key.terms[key.owner])
+                return None
+            terms[key.owner] = without
+        for key in keys:
+            if left[key.owner] & ~terms[key.owner]:
+                self._trail.choose(key.owner, terms[key.owner])
+        self._keys.update(id(key) for key in keys)
+        self._locks[name].append((wanted, left[name]))
+        clause = Clause(terms=terms, basis=tuple(asks))
+        self._trail.add(clause)
+        return clause
+
+    def _unlocking(
+        self, name: int, wanted: list[Requirement], asks: Iterable[Clause]
+    ) -> list[Clause]:
+        """The given clauses, not in force now, whose requirement would let in what is left."""
+        active = set(map(id, asks))
+        left = self._trail.left[name]
+        return [
+            clause
+            for clause in self._onto[name]
+            if id(clause) not in active
+            and clause.requirement is not None
+            and self._offered(name, [*wanted, clause.requirement]) & left
+        ]
+
+    # What comes out.
+
+    def _answer(self) -> dict[Identifier, Candidate]:
+        return {
+            shelf.identifier: next(shelf.of(self._trail.left[name]))
+            for name, shelf in enumerate(self._shelf)
+            if self._trail.required(name)
+        }
+
+    def _refusal(self, clause: Clause) -> Refusal:
+        leaves = list(clause.leaves())
+        return Refusal(
+            roots=tuple(sorted({leaf.root for leaf in leaves if leaf.root != NOWHERE})),
+            needs=tuple(
+                Need(
+                    candidates=tuple(self._shelf[leaf.owner].of(leaf.terms[leaf.owner])),
+                    requirement=leaf.requirement,
+                )
+                for leaf in leaves
+                if leaf.owner != NOWHERE
+            ),
+        )
