@@ -20,5 +20,7 @@ NVIDIA_REDISTRIBUTABLES = "https://developer.download.nvidia.com/compute/"
 NVIDIA_APT = "https://developer.download.nvidia.com/compute/cuda/repos/"
 #: The registry that an image reference without a host means.
 CONTAINER_REGISTRY = "registry-1.docker.io"
+#: The name under which Docker keeps the login for that registry.
+CONTAINER_REGISTRY_LOGIN = "https://index.docker.io/v1/"
 #: Where to report a bug.
 ISSUES = "https://github.com/lockenv/lockenv/issues"
