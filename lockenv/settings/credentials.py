@@ -160,7 +160,7 @@ class _Found(Protocol):
 
 
 class _Keyring(Protocol):
-    """The part of the optional library that is used; imported when first asked, since it is slow."""
+    """The part of the optional library that is used; imported only when asked."""
 
     def get_credential(self, service: str, username: str | None) -> _Found | None:
         """The login kept for a service."""
@@ -169,7 +169,7 @@ class _Keyring(Protocol):
 def _ask_keyring(address: str, user: str | None) -> Login | None:
     """What the keyring has for an address or its host; None without a keyring that works."""
     try:
-        keyring: _Keyring = import_module("keyring")  # type: ignore[assignment] # a module has its functions
+        keyring: _Keyring = import_module("keyring")
     except ImportError:
         return None
     host = urlsplit(address).netloc

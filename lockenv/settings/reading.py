@@ -35,7 +35,7 @@ class Settings:
     cache_dir: Path
     data_dir: Path
     mirrors: Mirrors = field(default_factory=Mirrors)
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
     jobs: int | None = None
     link_mode: str = "auto"
     shared_store: Path | None = None
@@ -192,7 +192,7 @@ def parse_config(file: Path, text: str, *, home: Path) -> _Said:
     said = _Said(
         mirrors=mirrors,
         fallback=fallback,
-        proxy=fields.parsed("proxy", _parse_proxy, "a proxy's address"),
+        proxy=_proxy(fields),
         jobs=jobs,
         link_mode=(
             fields.choice("link-mode", LINK_MODES, "auto") if fields.has("link-mode") else None
@@ -243,10 +243,15 @@ def _prefix(fields: Fields, text: str, *keys: str | int) -> str | None:
         return None
 
 
-def _parse_proxy(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https", "socks5", "socks5h"} or not parts.hostname:
-        raise ValueError("write http://host:port")
+def _proxy(fields: Fields) -> str | None:
+    """A proxy may carry credentials, so no complaint shows it."""
+    text = fields.text("proxy")
+    if text is not None:
+        parts = urlsplit(text)
+        if parts.scheme not in {"http", "https", "socks5", "socks5h"} or not parts.hostname:
+            fields.complain(
+                "proxy is not the address of a proxy", "proxy", fix='write "http://host:port"'
+            )
     return text
 
 
