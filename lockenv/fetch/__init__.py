@@ -1,5 +1,6 @@
 """The only HTTP and the only store: a page may change, a blob may not."""
 
+from lockenv.fetch.addresses import redacted
 from lockenv.fetch.fetcher import StoreFetcher, open_fetcher
 from lockenv.fetch.options import (
     JOBS,
@@ -25,4 +26,5 @@ __all__ = [
     "StoreFetcher",
     "no_credentials",
     "open_fetcher",
+    "redacted",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import urlsplit
@@ -89,13 +89,14 @@ class StoreFetcher:
         self._ahead: dict[tuple[str, ...], Future[object]] = {}
         self._refreshed: set[str] = set()
         self._pools: dict[str, ThreadPoolExecutor] = {}
+        self._closed = False
         self._no_ranges: set[str] = set()
 
     def close(self) -> None:
         """Forget what has not begun, wait for what has, end all threads and connections."""
         with self._lock:
+            self._closed = True
             pools = list(self._pools.values())
-            self._pools.clear()
         for pool in pools:
             pool.shutdown(wait=True, cancel_futures=True)
         self._line.close()
@@ -141,7 +142,14 @@ class StoreFetcher:
 
     def soon(self, work: Callable[[], T]) -> Future[T]:
         """Any work on this fetcher, in the background; see the port."""
-        return self._pool("pages", self._options.jobs).submit(work)
+        with self._lock:
+            closed = self._closed
+        if not closed:
+            with suppress(RuntimeError):  # the pool was closed just now
+                return self._pool("pages", self._options.jobs).submit(work)
+        late: Future[T] = Future()
+        late.cancel()
+        return late
 
     def _once(self, key: tuple[str, ...], work: Callable[[], T]) -> T:
         """What ``work`` gives; whoever asks while it runs waits for it instead of asking too."""

@@ -64,14 +64,14 @@ class ListedFile:
 class Listing:
     """One project on one index; versions newest first, files read when they are asked for.
 
-    ``status`` is PEP 792's (active, archived, quarantined, deprecated); ``mirrored`` says whether
-    the page came from a mirror, so that the addresses are that mirror's.
+    ``status`` is PEP 792's (active, archived, quarantined, deprecated); ``mirror`` is the
+    host of the mirror that the page came from, or empty.
     """
 
     versions: tuple[str, ...]
     status: str = "active"
     status_reason: str = ""
-    mirrored: bool = False
+    mirror: str = ""
     lines: dict[str, str] = field(default_factory=dict, repr=False)
 
     def files(self, version: str) -> tuple[ListedFile, ...]:
@@ -97,7 +97,7 @@ def version_of(filename: str, name: str) -> str | None:
 
 
 def group(
-    name: str, files: Iterable[ListedFile], *, status: tuple[str, str], mirrored: bool
+    name: str, files: Iterable[ListedFile], *, status: tuple[str, str], mirror: str
 ) -> Listing:
     """The listing of a project's files; files of other names or without a version are left out."""
     grouped: dict[Version, list[ListedFile]] = {}
@@ -119,16 +119,14 @@ def group(
         versions=tuple(lines),
         status=status[0],
         status_reason=status[1],
-        mirrored=mirrored,
+        mirror=mirror,
         lines=lines,
     )
 
 
 def render_listing(listing: Listing) -> bytes:
     """The kept form."""
-    head = _COLUMN.join(
-        (listing.status, _clean(listing.status_reason), "mirrored" if listing.mirrored else "")
-    )
+    head = _COLUMN.join((listing.status, _clean(listing.status_reason), _clean(listing.mirror)))
     lines = [head, *(f"{version}\t{rest}" for version, rest in listing.lines.items())]
     return "\n".join(lines).encode("utf-8", "replace")
 
@@ -136,7 +134,7 @@ def render_listing(listing: Listing) -> bytes:
 def parse_listing(data: bytes) -> Listing:
     """The listing of a kept form."""
     head, *rest = data.decode("utf-8").split("\n")
-    status, reason, mirrored = head.split(_COLUMN)
+    status, reason, mirror = head.split(_COLUMN)
     lines: dict[str, str] = {}
     for line in rest:
         version, _, files = line.partition("\t")
@@ -145,7 +143,7 @@ def parse_listing(data: bytes) -> Listing:
         versions=tuple(lines),
         status=status,
         status_reason=reason,
-        mirrored=bool(mirrored),
+        mirror=mirror,
         lines=lines,
     )
 

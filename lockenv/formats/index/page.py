@@ -21,13 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 #: JSON is asked for first: it has sizes and times. HTML is what every index has.
-ACCEPT = ", ".join(
-    (
-        "application/vnd.pypi.simple.v1+json",
-        "application/vnd.pypi.simple.v1+html;q=0.2",
-        "text/html;q=0.1",
-    )
-)
+_API = "application/vnd.pypi.simple.v1"
+ACCEPT = f"{_API}+json, {_API}+html;q=0.2, text/html;q=0.1"
 
 _JSON = {"application/vnd.pypi.simple.v1+json", "application/json"}
 _HTML = {"application/vnd.pypi.simple.v1+html", "text/html", "application/xhtml+xml"}
@@ -35,12 +30,11 @@ _HTML = {"application/vnd.pypi.simple.v1+html", "text/html", "application/xhtml+
 _MAJOR = 1
 
 
-def parse_page(
-    name: str, body: bytes, *, content_type: str, url: str, mirrored: bool = False
-) -> Listing:
+def parse_page(name: str, body: bytes, *, content_type: str, url: str, mirror: str = "") -> Listing:
     """What a page says about the project ``name`` (normalised).
 
-    ``url`` is where the page came from. `ListingError` says what is wrong with it.
+    ``url`` is where the page came from, ``mirror`` the host if that is a mirror. `ListingError`
+    says what is wrong with the page.
     """
     kind = content_type.partition(";")[0].strip().lower()
     if kind in _JSON:
@@ -49,7 +43,7 @@ def parse_page(
         status, files = _parse_html(body.decode("utf-8", "replace"), url)
     else:
         raise ListingError(f"its content type is {kind or 'not said'}, neither JSON nor HTML")
-    return group(name, files, status=status, mirrored=mirrored)
+    return group(name, files, status=status, mirror=mirror)
 
 
 def parse_files(body: bytes, *, content_type: str, url: str) -> list[ListedFile]:

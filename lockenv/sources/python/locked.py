@@ -1,0 +1,84 @@
+"""A chosen release as the lock pins it (PEP 751's shapes)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from lockenv.fetch import redacted
+from lockenv.model import Artifact, DirectoryPin, LockedPackage
+from lockenv.tables.addresses import PYTHON_FILES, PYTHON_INDEX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lockenv.fetch import Fetcher
+    from lockenv.sources.python.source import PythonSource
+    from lockenv.sources.python.values import Release
+
+#: Where mirrors of the default index put its files: the tail is the same everywhere.
+_FILES_TAIL = re.compile(r"/(packages/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}/[^/?#]+)$")
+
+
+def pin(source: PythonSource, release: Release, extras: Iterable[str] = ()) -> LockedPackage:
+    """The release with everything that the lock says of it but targets, groups and dependencies.
+
+    Asks for what the index did not say (size, a strong hash), in the cheapest way.
+    """
+    common = LockedPackage(
+        name=release.name,
+        version=str(release.version),
+        requires_python=source.metadata(release).requires_python,
+        extras=tuple(sorted(extras)),
+    )
+    if release.kind == "directory":
+        place = release.asked_path or (release.path.as_posix() if release.path else ".")
+        directory = DirectoryPin(
+            path=place, editable=release.editable, subdirectory=release.subdirectory
+        )
+        return replace(common, version=None, directory=directory)
+    digest, size = source.reader.digest_and_size(release)
+    artifact = Artifact(
+        name=release.file.filename,
+        digest=digest,
+        size=size,
+        url=canonical_url(source.fetcher, release),
+        upload_time=release.file.upload_time,
+    )
+    if release.kind == "archive":
+        return replace(
+            common,
+            archive=artifact,
+            archive_path=release.asked_path,
+            archive_subdirectory=release.subdirectory,
+        )
+    return replace(
+        common,
+        index=redacted(release.index.url) if release.index is not None else None,
+        wheels=(artifact,) if release.is_wheel else (),
+        sdist=None if release.is_wheel else artifact,
+        yanked=release.file.yanked,
+    )
+
+
+def canonical_url(fetcher: Fetcher, release: Release) -> str | None:
+    """The canonical address of a file; None where only a mirror or this machine has it."""
+    url = release.file.url
+    if url.startswith("file:"):
+        return None
+    if not release.mirror:
+        return url
+    known = fetcher.canonical(url)
+    if known != url or url.startswith(PYTHON_FILES):
+        return known
+    tail = _FILES_TAIL.search(urlsplit(url).path)
+    if (
+        tail
+        and release.index is not None
+        and release.index.url.rstrip("/") == PYTHON_INDEX.rstrip("/")
+    ):
+        return PYTHON_FILES + tail[1]
+    # A mirror that passes pages on unchanged names the origin's own addresses.
+    return None if urlsplit(url).netloc == release.mirror else url

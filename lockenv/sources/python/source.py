@@ -1,0 +1,338 @@
+"""The source of the ecosystem ``pypi``: what one target can choose from, and what that asks for."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from lockenv.errors import InputError, LockenvError
+from lockenv.model import SILENT
+from lockenv.resolve import Identifier, Rejected, UnusableCandidateError
+from lockenv.sources.python.direct import direct_release, place_of
+from lockenv.sources.python.indexes import Indexes
+from lockenv.sources.python.memo import Memo
+from lockenv.sources.python.metadata import Reader
+from lockenv.sources.python.order import Order
+from lockenv.sources.python.project import Chooser, Project, Refused
+from lockenv.sources.python.values import (
+    PYPI,
+    PythonCandidate,
+    PythonRequirement,
+    Release,
+    identifiers,
+)
+from lockenv.sources.python.versions import (
+    Markers,
+    admits_python,
+    only_extra,
+    requirement_of,
+    specifier_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from packaging.requirements import Requirement
+
+    from lockenv.fetch import Fetcher
+    from lockenv.formats.metadata import CoreMetadata
+    from lockenv.model import Progress, Target
+    from lockenv.resolve import Candidate
+    from lockenv.resolve import Requirement as Asked
+    from lockenv.sources.python.request import PythonRequest, SdistMetadata
+
+#: How many different asks for one name are followed ahead of the search: more are guesses.
+_GUESSES = 3
+
+
+class PythonSource:
+    """Python packages for one target; implements `lockenv.resolve.Source` and `Foresight`."""
+
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        target: Target,
+        request: PythonRequest,
+        *,
+        sdist_metadata: SdistMetadata | None = None,
+        progress: Progress = SILENT,
+    ) -> None:
+        self.target = target
+        self.request = request
+        self.reader = Reader(fetcher, sdist_metadata, progress.note)
+        self.fetcher = fetcher
+        self._chooser = Chooser(target, request)
+        self._indexes = Indexes(fetcher, request.indexes, request.root)
+        self._markers = Markers(target.markers)
+        self._order = Order(request)
+        self._overrides = self._applicable(request.overrides)
+        self._constraints = self._applicable(request.constraints)
+        self._projects: Memo[Project | None] = Memo()
+        self._direct: Memo[Release] = Memo()
+        self._metadata: Memo[CoreMetadata] = Memo()
+        self._guessed: dict[str, set[PythonRequirement]] = {}
+
+    # -- what the engine asks ----------------------------------------------------------------------
+
+    def candidates(
+        self, identifier: Identifier, requirements: Sequence[Asked]
+    ) -> Iterator[PythonCandidate]:
+        """See `lockenv.resolve.Source`."""
+        asked = [one for one in requirements if isinstance(one, PythonRequirement)]
+        name = identifier.name
+        asked += self._constraints_on(name)
+        place = self._place(name)
+        places = {place} if place else {one.url for one in asked if one.url is not None}
+        if places:
+            yield from self._direct_candidates(identifier, places, asked)
+            return
+        project = self._project(name)
+        if project is None:
+            return
+        for release in self._order.releases(project, asked):
+            yield _candidate(identifier, release)
+
+    def satisfies(self, requirement: Asked, candidate: Candidate) -> bool:
+        """See `lockenv.resolve.Source`."""
+        if not isinstance(requirement, PythonRequirement) or not isinstance(
+            candidate, PythonCandidate
+        ):
+            return False
+        release = candidate.release
+        ruled = release.name in self.request.rules and release.index is None
+        if requirement.url is not None and not ruled and requirement.url != release.url:
+            return False
+        return requirement.specifier.contains(release.version, prereleases=True)
+
+    def requirements(self, candidate: Candidate) -> Sequence[PythonRequirement]:
+        """See `lockenv.resolve.Source`."""
+        if not isinstance(candidate, PythonCandidate):
+            return ()
+        metadata = self.metadata(candidate.release)
+        found = self._requirements(candidate, metadata)
+        self._look_ahead(found)
+        return found
+
+    def prefetch(self, identifiers: Iterable[Identifier]) -> None:
+        """See `lockenv.resolve.Source`."""
+        if self.fetcher.offline:
+            return
+        for identifier in identifiers:
+            name = identifier.name
+            if not self._projects.known(name) and self._place(name) is None:
+                self._soon(partial(self._project, name))
+
+    def prefetch_requirements(self, candidates: Sequence[Candidate]) -> None:
+        """See `lockenv.resolve.Foresight`."""
+        if self.fetcher.offline:
+            return
+        for candidate in candidates:
+            if isinstance(candidate, PythonCandidate):
+                self._soon(partial(self._cheaply, candidate.release))
+
+    def rejections(self, identifier: Identifier) -> Sequence[Rejected]:
+        """See `lockenv.resolve.Source`."""
+        project = self._project(identifier.name)
+        if project is None:
+            return ()
+        if project.listing.status == "quarantined":
+            return (Rejected("", "the index has quarantined the project"),)
+        found = ((text, project.release(text)) for text in project.versions)
+        return tuple(
+            Rejected(text, answer.reason) for text, answer in found if isinstance(answer, Refused)
+        )
+
+    # -- what the workflow asks --------------------------------------------------------------------
+
+    def asked(self, requirement: Requirement | str) -> tuple[PythonRequirement, ...]:
+        """The asks that one requirement line stands for on this target: none, one, or several.
+
+        One for the bare name and one for each extra; none where its marker does not hold or the
+        name is excluded. Overrides apply.
+        """
+        parsed = requirement_of(requirement) if isinstance(requirement, str) else requirement
+        if isinstance(parsed, str):
+            raise InputError(
+                "invalid-requirement",
+                f"{requirement!s} is no requirement",
+                why=[parsed],
+                fix="write it as the specification of dependency specifiers says",
+            )
+        if not self._markers.hold(parsed.marker):
+            return ()
+        return tuple(self._expanded(parsed, str(parsed)))
+
+    def metadata(self, release: Release) -> CoreMetadata:
+        """What a release says of itself.
+
+        Raises:
+            UnusableCandidateError: it cannot be read, or does not admit the interpreter.
+        """
+        metadata = self._metadata.once(
+            f"{release.place} {release.version}", lambda: self._read(release)
+        )
+        python = metadata.requires_python
+        if python is not None and not admits_python(python, self.target.python):
+            raise UnusableCandidateError(
+                f"it needs Python {python}, the target has {self.target.python}"
+            )
+        return metadata
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    def _place(self, name: str) -> str | None:
+        return place_of(self.request.rules.get(name), self.request.root)
+
+    def _project(self, name: str) -> Project | None:
+        return self._projects.once(name, lambda: self._open_project(name))
+
+    def _open_project(self, name: str) -> Project | None:
+        rule = self.request.rules.get(name)
+        found = self._indexes.listing(name, rule.index if rule is not None else None)
+        return None if found is None else Project(name, found[0], found[1], self._chooser)
+
+    def _direct_candidates(
+        self, identifier: Identifier, places: set[str], asked: Sequence[PythonRequirement]
+    ) -> Iterator[PythonCandidate]:
+        if len(places) > 1:
+            return
+        url = next(iter(places))
+        name = identifier.name
+        rule = self.request.rules.get(name)
+        try:
+            release = self._direct.once(
+                f"{name} {url}",
+                lambda: direct_release(name, url, rule, self.reader, self._chooser.ranks),
+            )
+        except UnusableCandidateError as error:
+            raise InputError(
+                "unusable-address",
+                f"{name} cannot be had from the place that is asked for",
+                why=[url, error.reason],
+                fix=f"correct the address of {name}",
+            ) from error
+        if all(one.specifier.contains(release.version, prereleases=True) for one in asked):
+            yield _candidate(identifier, release)
+
+    def _read(self, release: Release) -> CoreMetadata:
+        metadata = self.reader.read(release)
+        if metadata is None:
+            raise UnusableCandidateError(f"{release.file.filename}: it has no metadata")
+        return metadata
+
+    def _requirements(
+        self, candidate: PythonCandidate, metadata: CoreMetadata
+    ) -> list[PythonRequirement]:
+        extra = candidate.identifier.qualifier
+        release = candidate.release
+        found: list[PythonRequirement] = []
+        if extra:
+            found.append(_same(release))
+        for line in metadata.requires_dist:
+            only = only_extra(line)
+            if only is not None and (not extra or canonicalize_name(only) != extra):
+                continue
+            parsed = requirement_of(line)
+            if isinstance(parsed, str):
+                raise UnusableCandidateError(f"its metadata ask for {line!r}: {parsed}")
+            marker = parsed.marker
+            # An extra adds to what the bare name asks for already.
+            if self._markers.hold(marker, extra) and not (extra and self._markers.hold(marker)):
+                found += self._expanded(parsed, line)
+        if extra and extra not in metadata.provides_extra and len(found) == 1:
+            known = ", ".join(metadata.provides_extra) or "none"
+            raise UnusableCandidateError(f"it has no extra {extra} (it has {known})")
+        return found
+
+    def _expanded(self, requirement: Requirement, asked: str) -> Iterator[PythonRequirement]:
+        name = canonicalize_name(requirement.name)
+        if name in self.request.exclude:
+            return
+        extras = set(requirement.extras)
+        replaced = self._overrides.get(name)
+        for one in replaced if replaced is not None else [requirement]:
+            condition = str(one.specifier)
+            for identifier in identifiers(name, extras | set(one.extras)):
+                yield PythonRequirement(
+                    identifier,
+                    condition=condition,
+                    url=one.url,
+                    asked=asked,
+                    specifier=specifier_of(condition),
+                )
+
+    def _applicable(self, requirements: Iterable[Requirement]) -> dict[str, list[Requirement]]:
+        found: dict[str, list[Requirement]] = {}
+        for one in requirements:
+            if self._markers.hold(one.marker):
+                found.setdefault(canonicalize_name(one.name), []).append(one)
+        return found
+
+    def _constraints_on(self, name: str) -> list[PythonRequirement]:
+        return [
+            PythonRequirement(
+                Identifier(PYPI, name),
+                condition=str(one.specifier),
+                url=one.url,
+                asked=str(one),
+                specifier=specifier_of(str(one.specifier)),
+            )
+            for one in self._constraints.get(name, ())
+        ]
+
+    # -- ahead of the search -----------------------------------------------------------------------
+
+    def _look_ahead(self, requirements: Sequence[PythonRequirement]) -> None:
+        """Follow asks in the background: page, best candidate, its metadata, its asks in turn."""
+        if self.fetcher.offline:
+            return
+        for one in requirements:
+            guessed = self._guessed.setdefault(one.identifier.name, set())
+            if one.url is None and len(guessed) < _GUESSES and one not in guessed:
+                guessed.add(one)
+                self._soon(partial(self._follow, one))
+
+    def _follow(self, requirement: PythonRequirement) -> None:
+        identifier = requirement.identifier
+        if self._place(identifier.name) is not None:
+            return
+        best = next(self.candidates(identifier, (requirement,)), None)
+        if best is not None and self._cheaply(best.release):
+            self._look_ahead(self._requirements(best, self.metadata(best.release)))
+
+    def _cheaply(self, release: Release) -> bool:
+        """Read metadata ahead, unless that takes the whole file; whether they are there now."""
+        key = f"{release.place} {release.version}"
+        if not self._metadata.known(key):
+            metadata = self.reader.read(release, cheaply=True)
+            if metadata is None:
+                return False
+            self._metadata.once(key, lambda: metadata)
+        return True
+
+    def _soon(self, work: Callable[[], object]) -> None:
+        def quietly() -> None:
+            # Whatever is wrong shows again when the search asks, if it ever does.
+            with suppress(LockenvError, UnusableCandidateError):
+                work()
+
+        self.fetcher.soon(quietly)
+
+
+def _candidate(identifier: Identifier, release: Release) -> PythonCandidate:
+    return PythonCandidate(identifier, str(release.version), release.place, release)
+
+
+def _same(release: Release) -> PythonRequirement:
+    """The ask of an extra for the bare package at its own version, and nothing near it."""
+    version = str(release.version)
+    return PythonRequirement(
+        Identifier(PYPI, release.name),
+        condition=f"==={version}",
+        url=release.url if release.index is None else None,
+        asked=f"{release.name}=={version}",
+        specifier=specifier_of(f"==={version}"),
+    )

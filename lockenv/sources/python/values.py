@@ -1,0 +1,107 @@
+"""Requirements and candidates of the ecosystem ``pypi``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+from lockenv.resolve import Identifier
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from packaging.version import Version
+
+    from lockenv.formats.index import ListedFile
+    from lockenv.model import Digest, Index
+
+#: The ecosystem of every identifier here.
+PYPI = "pypi"
+
+
+@dataclass(frozen=True, slots=True)
+class PythonRequirement:
+    """One ask for one identifier; its marker has been evaluated.
+
+    ``condition`` is the canonical specifier text. ``url`` asks for that very place. ``asked`` is
+    the text as it was written, for locks and messages.
+    """
+
+    identifier: Identifier
+    condition: str = ""
+    url: str | None = None
+    asked: str = field(default="", compare=False)
+    specifier: SpecifierSet = field(default_factory=SpecifierSet, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        extra = f"[{self.identifier.qualifier}]" if self.identifier.qualifier else ""
+        if self.url is not None:
+            return f"{self.identifier.name}{extra} @ {self.url}"
+        if self.condition.startswith("===") and self.asked:
+            return self.asked
+        return f"{self.identifier.name}{extra}{self.condition}"
+
+    @property
+    def is_pin(self) -> bool:
+        """Whether it names one version by ``==`` or ``===``, so that a yanked file will do."""
+        return any(
+            one.operator == "===" or (one.operator == "==" and not one.version.endswith(".*"))
+            for one in self.specifier
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """The one file of one version that a target would take, and where it is from.
+
+    ``kind`` is wheel, sdist, archive (a direct address or local file) or directory. ``file`` is
+    what the index lists or what a direct place amounts to; ``url`` is the direct address
+    as it was asked, ``path`` a local place. ``editable`` and ``subdirectory`` are as asked.
+    """
+
+    name: str
+    version: Version
+    kind: str
+    file: ListedFile
+    index: Index | None = None
+    mirror: str = ""
+    path: Path | None = None
+    asked_path: str | None = None
+    url: str | None = None
+    digest: Digest | None = None
+    editable: bool = False
+    subdirectory: str | None = None
+
+    @property
+    def is_wheel(self) -> bool:
+        """Whether nothing has to be built."""
+        return self.file.is_wheel
+
+    @property
+    def place(self) -> str:
+        """What tells it from another release of the same version."""
+        return self.file.filename if self.index is not None else self.file.url
+
+
+@dataclass(frozen=True, slots=True)
+class PythonCandidate:
+    """One release as the answer for one identifier (bare, or with an extra)."""
+
+    identifier: Identifier
+    version_text: str
+    place: str
+    release: Release = field(compare=False, repr=False)
+
+    def __str__(self) -> str:
+        extra = f"[{self.identifier.qualifier}]" if self.identifier.qualifier else ""
+        return f"{self.identifier.name}{extra} {self.version_text}"
+
+
+def identifiers(name: str, extras: set[str]) -> list[Identifier]:
+    """The identifiers that a requirement on a name with extras stands for, sorted."""
+    normal = canonicalize_name(name)
+    found = {canonicalize_name(extra) for extra in extras}
+    return [Identifier(PYPI, normal), *(Identifier(PYPI, normal, extra) for extra in sorted(found))]

@@ -1,0 +1,92 @@
+"""The metadata of a wheel, read from its tail: the directory of a zip file stands at its end."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from lockenv.formats.metadata import LIMIT, MetadataError
+
+if TYPE_CHECKING:
+    from lockenv.fetch import RemoteFile
+
+
+def metadata_of(file: RemoteFile, name: str) -> bytes:
+    """The bytes of METADATA of a wheel; `MetadataError` where there is none to be found."""
+    try:
+        with zipfile.ZipFile(_Seekable(file)) as archive:
+            return _read(archive, name)
+    # What a hostile archive can make zipfile raise.
+    except (
+        zipfile.BadZipFile,
+        zipfile.LargeZipFile,
+        NotImplementedError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        OverflowError,
+        OSError,
+    ) as error:
+        if isinstance(error, MetadataError):
+            raise
+        raise MetadataError(f"it is no sound wheel: {error}") from error
+
+
+def _read(archive: zipfile.ZipFile, name: str) -> bytes:
+    found = [
+        entry
+        for entry in archive.infolist()
+        if entry.filename.endswith(".dist-info/METADATA") and entry.filename.count("/") == 1
+    ]
+    if not found:
+        raise MetadataError("it has no METADATA")
+    if len(found) > 1:
+        raise MetadataError("it has more than one METADATA")
+    entry = found[0]
+    owner = entry.filename.partition(".dist-info")[0].rpartition("-")[0]
+    if canonicalize_name(owner) != canonicalize_name(name):
+        raise MetadataError(f"its METADATA is in {entry.filename}, not in a folder of {name}")
+    if entry.file_size > LIMIT:
+        raise MetadataError(f"its METADATA is larger than {LIMIT} bytes")
+    with archive.open(entry) as stream:
+        return stream.read(LIMIT)
+
+
+class _Seekable(io.RawIOBase):
+    """A remote file as zipfile wants it."""
+
+    def __init__(self, file: RemoteFile) -> None:
+        super().__init__()
+        self._file = file
+        self._at = 0
+
+    def seekable(self) -> bool:
+        """Always."""
+        return True
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def tell(self) -> int:
+        """Where the next read begins."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move there."""
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._file.size}[whence]
+        if start + offset < 0:
+            raise ValueError("negative place in a file")
+        self._at = start + offset
+        return self._at
+
+    def read(self, count: int = -1, /) -> bytes:
+        """Up to so many bytes."""
+        left = max(self._file.size - self._at, 0)
+        count = left if count < 0 else min(count, left)
+        data = self._file.at(self._at, count) if count else b""
+        self._at += len(data)
+        return data
