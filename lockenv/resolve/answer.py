@@ -23,16 +23,13 @@ class Root:
 class Bounds:
     """How long to try before giving up; in steps, not seconds, so that every machine agrees.
 
-    ``rounds`` are candidates looked at in one search. ``conflicts`` are those that resolvelib may
-    meet before the complete search takes over. ``retries`` are the searches that one explanation
-    may run, each of at most ``retry_rounds``.
+    ``rounds`` are candidates looked at in one search. ``retries`` are the searches that one
+    explanation may run, each of at most ``retry_rounds``.
     """
 
     # The hardest real sets known (a thousand releases of boto3 and botocore each) need about four
     # thousand rounds; a search that is ten times as long will not be waited for.
     rounds: int = 50_000
-    # Ordinary sets meet fewer than ten; see CONTRIBUTING for what was measured.
-    conflicts: int = 20
     retries: int = 60
     retry_rounds: int = 10_000
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from lockenv.resolve.shelf import ABSENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from lockenv.resolve.protocol import Requirement
 
@@ -70,6 +70,8 @@ class Trail:
         self._queue: list[int] = []
         # Clauses that may say something at once: new ones, and those whose steps were taken back.
         self._fresh: list[Clause] = []
+        # Clauses of one term, until they were applied where nothing takes them back.
+        self._units: list[Clause] = []
 
     def add_name(self, full: int) -> int:
         """A number for a new name of which ``full`` is possible."""
@@ -81,9 +83,16 @@ class Trail:
 
     def add(self, clause: Clause) -> None:
         """Take a clause in; `propagate` draws what follows from it."""
-        for name in clause.terms:
-            self._watch[name].append(clause)
+        if len(clause.terms) > 1:
+            for name in clause.terms:
+                self._watch[name].append(clause)
+        else:
+            self._units.append(clause)
         self._fresh.append(clause)
+
+    def recheck(self, clauses: Iterable[Clause]) -> None:
+        """Have `propagate` look at these once more."""
+        self._fresh.extend(clauses)
 
     def widen(self, clause: Clause, name: int, mask: int) -> None:
         """The clause holds of more candidates of the name."""
@@ -126,11 +135,15 @@ class Trail:
                 if self._is_broken(self._fresh[-1]):
                     return self._fresh[-1]
                 self._fresh.pop()
+            if not self.level:
+                self._units.clear()
             if self._queue:
                 name = self._queue.pop()
                 # The newest clauses first: what was just learned is what matters here.
+                # Where the name's own term does not hold yet, its narrowing says nothing new.
+                left = self.left[name]
                 for clause in reversed(self._watch[name]):
-                    if self._is_broken(clause):
+                    if not left & ~clause.terms[name] and self._is_broken(clause):
                         self._queue.append(name)
                         self._fresh.append(clause)
                         return clause
@@ -144,6 +157,7 @@ class Trail:
             self._history[step.name].pop()
             if step.clause is not None:
                 self._fresh.append(step.clause)
+        self._fresh.extend(self._units)
         self.level = level
 
     def chosen_at(self, name: int) -> int:

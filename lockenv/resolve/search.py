@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lockenv.resolve.clauses import NOWHERE, Clause, Trail
 from lockenv.resolve.protocol import Identifier
 from lockenv.resolve.shelf import ABSENT, Shelf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from lockenv.resolve.answer import Root
     from lockenv.resolve.asked import Asked
@@ -48,6 +49,14 @@ class Refusal:
     needs: tuple[Need, ...]
 
 
+class _Row(NamedTuple):
+    """What a source offers for some asks: what was read of it, and the rest."""
+
+    asks: tuple[Requirement, ...]
+    rest: Iterator[Candidate]
+    read: list[tuple[int, Candidate]]
+
+
 class Search:
     """One search over all the roots; `run` may be called once."""
 
@@ -71,6 +80,7 @@ class Search:
         # Per name: what was asked when nothing was on offer, and what was possible then.
         self._locks: list[list[tuple[list[Requirement], int]]] = []
         self._keys: set[int] = set()  # the given clauses (by id) whose asks would have let some in
+        self._rows: list[_Row | None] = []  # per name: what is on offer for what was asked last
         self._refused: list[int] = []  # per name: candidates refused in a row
         self._lost: list[int] = []  # per name: how often others stood in its way
         self._rank: list[int] = []  # per name: 0 to be settled early, 1, 2 late
@@ -90,6 +100,30 @@ class Search:
                 self._reset()
 
     def _run(self) -> dict[Identifier, Candidate] | Refusal:
+        self._begin()
+        checked = False
+        while True:
+            broken = self._trail.propagate()
+            if broken is None:
+                following = self._next()
+                if following is not None:
+                    broken = self._settle(following)
+                elif checked:
+                    return self._answer()
+                else:
+                    # What was taken back may have hidden what a clause says: look at all again.
+                    self._trail.recheck(self._facts.values())
+                checked = following is None
+            if broken is not None:
+                learned, level = self._trail.learn(broken)
+                if level is None:
+                    return self._refusal(learned)
+                self._trail.jump(level)
+                self._trace("jump", None, f"back to choice {level}")
+                if learned is not broken:
+                    self._trail.add(learned)
+
+    def _begin(self) -> None:
         self._asked.prefetch(dict.fromkeys(root.requirement.identifier for root in self._roots))
         for number, root in enumerate(self._roots):
             name = self._name(root.requirement.identifier)
@@ -100,21 +134,6 @@ class Search:
         for candidate in self._looked_at:
             name = self._name(candidate.identifier)
             self._learn_facts(name, self._shelf[name].bit(candidate), candidate)
-        while True:
-            broken = self._trail.propagate()
-            if broken is None:
-                following = self._next()
-                if following is None:
-                    return self._answer()
-                broken = self._settle(following)
-            if broken is not None:
-                learned, level = self._trail.learn(broken)
-                if level is None:
-                    return self._refusal(learned)
-                self._trail.jump(level)
-                self._trace("jump", None, f"back to choice {level}")
-                if learned is not broken:
-                    self._trail.add(learned)
 
     # What there is.
 
@@ -132,6 +151,7 @@ class Search:
         self._refused.append(0)
         self._lost.append(0)
         self._locks.append([])
+        self._rows.append(None)
         self._rank.append(3 if shelf.optional else 1)
         return number
 
@@ -208,9 +228,11 @@ class Search:
             picked = [self._pick(name) for name in fresh]
             self._asked.prefetch_requirements([each for each in picked if each is not None])
         found.sort(key=lambda name: (self._urgency(name), self._seen[name]))
-        # A name with nothing on offer now may be let in by what is settled after it: wait.
-        offered = (name for name in found if self._pick(name) is not None)
-        return next(offered, found[0] if found else None)
+        for name in found:
+            # A name with nothing on offer now may be let in by what is settled after it: wait.
+            if self._pick(name) is not None:
+                return name
+        return found[0] if found else None
 
     def _urgency(self, name: int) -> int:
         if self._trail.settled(name):
@@ -232,18 +254,29 @@ class Search:
         left = self._trail.left[name]
         if self._trail.settled(name) and left & shelf.always:
             return next(shelf.of(left))
-        asks = [clause.requirement for clause in self._asks(name) if clause.requirement]
+        asks = tuple(clause.requirement for clause in self._asks(name) if clause.requirement)
         fallback: Candidate | None = None
-        for candidate in self._asked.candidates(shelf.identifier, asks):
-            bit = shelf.bit(candidate)
-            if not bit:
-                self._offered(name, asks)
+        for bit, candidate in self._offers(name, asks):
             if not bit & left:
                 continue
             if self._fits_sibling(shelf.identifier, candidate):
                 return candidate
             fallback = fallback or candidate
         return fallback
+
+    def _offers(self, name: int, asks: tuple[Requirement, ...]) -> Iterator[tuple[int, Candidate]]:
+        """What the source offers, best first; the last answer for a name is kept as far as read."""
+        row = self._rows[name]
+        if row is None or row.asks != asks:
+            source = self._asked.candidates(self._shelf[name].identifier, asks)
+            row = self._rows[name] = _Row(asks, source, [])
+        yield from row.read
+        for candidate in row.rest:
+            bit = self._shelf[name].bit(candidate)
+            if not bit:
+                self._offered(name, asks)
+            row.read.append((bit, candidate))
+            yield bit, candidate
 
     def _fits_sibling(self, identifier: Identifier, candidate: Candidate) -> bool:
         """Whether an extra's candidate has a version that is still possible for the bare name.
@@ -307,15 +340,10 @@ class Search:
         return True
 
     def _upcoming(self, name: int, count: int) -> list[Candidate]:
-        shelf = self._shelf[name]
-        asks = [clause.requirement for clause in self._asks(name) if clause.requirement]
-        found: list[Candidate] = []
-        for candidate in self._asked.candidates(shelf.identifier, asks):
-            if len(found) == count:
-                break
-            if shelf.bit(candidate) & self._trail.left[name]:
-                found.append(candidate)
-        return found
+        asks = tuple(clause.requirement for clause in self._asks(name) if clause.requirement)
+        left = self._trail.left[name]
+        upcoming = (candidate for bit, candidate in self._offers(name, asks) if bit & left)
+        return list(itertools.islice(upcoming, count))
 
     # Where nothing is on offer although something is possible.
 
