@@ -1,21 +1,84 @@
 """The lock as text: reading, canonical writing, staleness, self-check, digests, diff and merge."""
 
+from lockenv.lockfile.asked import Asked, Root, roots
 from lockenv.lockfile.conflict import has_markers, split_markers
+from lockenv.lockfile.difference import (
+    Change,
+    Difference,
+    Fact,
+    Yanked,
+    diff,
+    diff_targets,
+    download_size,
+    origins,
+)
+from lockenv.lockfile.difference_words import diff_json, render_diff_markdown, render_diff_text
+from lockenv.lockfile.digest import environment_digest
+from lockenv.lockfile.merging import Merged, merge
 from lockenv.lockfile.order import canonical
 from lockenv.lockfile.reader import Inspection, decode_lock, inspect_lock, parse_lock
+from lockenv.lockfile.request import Scope, asked_lines, request
+from lockenv.lockfile.request_layers import image_requests
+from lockenv.lockfile.requirements import answers, canonical_requirement, parsed_requirement
+from lockenv.lockfile.selection import (
+    Edge,
+    SelectedPackage,
+    Selection,
+    artifact_for,
+    entries_of,
+    regrouped,
+    select,
+    selections_of,
+)
+from lockenv.lockfile.self_check import self_check
+from lockenv.lockfile.staleness import stale
 from lockenv.lockfile.targets import named_target, target_of
 from lockenv.lockfile.writer import is_writable, render_lock
 
 __all__ = [
+    "Asked",
+    "Change",
+    "Difference",
+    "Edge",
+    "Fact",
     "Inspection",
+    "Merged",
+    "Root",
+    "Scope",
+    "SelectedPackage",
+    "Selection",
+    "Yanked",
+    "answers",
+    "artifact_for",
+    "asked_lines",
     "canonical",
+    "canonical_requirement",
     "decode_lock",
+    "diff",
+    "diff_json",
+    "diff_targets",
+    "download_size",
+    "entries_of",
+    "environment_digest",
     "has_markers",
+    "image_requests",
     "inspect_lock",
     "is_writable",
+    "merge",
     "named_target",
+    "origins",
     "parse_lock",
+    "parsed_requirement",
+    "regrouped",
+    "render_diff_markdown",
+    "render_diff_text",
     "render_lock",
+    "request",
+    "roots",
+    "select",
+    "selections_of",
+    "self_check",
     "split_markers",
+    "stale",
     "target_of",
 ]

@@ -1,0 +1,112 @@
+"""The lines of a request: what they say, read back."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from lockenv.lockfile.requirements import parsed_requirement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from packaging.requirements import Requirement
+
+    from lockenv.model import CudaFacts, LockedTarget, Origin
+
+_PLACEHOLDER = re.compile(r"\{cuda\.([a-z-]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One line of a request and where the manifest says it."""
+
+    line: str
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Root:
+    """One ``requirement`` line: a selection (``project``, ``group:NAME``, …) asks for something."""
+
+    selection: str
+    requirement: Requirement
+    line: str
+
+
+def roots(lines: Iterable[str], target: LockedTarget | None = None) -> list[Root]:
+    """The requirements that the project itself makes; what cannot be read is left out.
+
+    ``{cuda.major}`` in a name stands for what the target turned out to need.
+    """
+    found = []
+    for line in lines:
+        kind, _, rest = line.partition(" ")
+        if kind != "requirement":
+            continue
+        selection, _, text = rest.partition(" ")
+        try:
+            requirement = parsed_requirement(filled(text, target.cuda if target else None))
+        except ValueError:
+            continue
+        found.append(Root(selection=selection, requirement=requirement, line=line))
+    return found
+
+
+def filled(text: str, cuda: CudaFacts | None) -> str:
+    """The text with its placeholders replaced by what is known; unknown ones stay."""
+
+    def fact(match: re.Match[str]) -> str:
+        value = cuda.needs.get(match[1]) if cuda else None
+        return value if isinstance(value, str) else match[0]
+
+    return _PLACEHOLDER.sub(fact, text)
+
+
+def requirements(lines: Iterable[str], kind: str) -> list[Requirement]:
+    """The requirements of all lines of a kind (``constraint``, ``override``, ``deny``, …)."""
+    found = []
+    for text in rests(lines, kind):
+        try:
+            found.append(parsed_requirement(text))
+        except ValueError:
+            continue
+    return found
+
+
+def rests(lines: Iterable[str], kind: str) -> list[str]:
+    """What follows a kind, for each of its lines."""
+    return [line[len(kind) + 1 :] for line in lines if line.startswith(f"{kind} ")]
+
+
+def single(lines: Iterable[str], kind: str, default: str = "") -> str:
+    """What follows a kind that stands at most once."""
+    return next(iter(rests(lines, kind)), default)
+
+
+@dataclass(frozen=True, slots=True)
+class Replacements:
+    """What the manifest puts in the place of other packages' requirements."""
+
+    overrides: tuple[Requirement, ...]
+    excluded: frozenset[str]
+
+    def of(self, requirement: Requirement) -> tuple[Requirement, ...]:
+        """What is asked instead: itself, the overrides of its name, or nothing."""
+        if requirement.name in self.excluded:
+            return ()
+        return tuple(item for item in self.overrides if item.name == requirement.name) or (
+            requirement,
+        )
+
+
+def replacements(lines: Iterable[str]) -> Replacements:
+    """The overrides and exclusions of a request."""
+    lines = tuple(lines)
+    return Replacements(
+        overrides=tuple(requirements(lines, "override")),
+        excluded=frozenset(canonicalize_name(name) for name in rests(lines, "exclude")),
+    )

@@ -1,0 +1,161 @@
+"""The request's lines for the layers below Python: Debian packages, CUDA, images."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from lockenv.formats.debian import parse_request
+from lockenv.lockfile.asked import Asked
+from lockenv.model import Cuda, LockedImage, Origin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from lockenv.model import (
+        Archive,
+        Image,
+        LockedTarget,
+        Manifest,
+        Platform,
+        System,
+        TargetTable,
+    )
+
+
+def system_lines(manifest: Manifest, table: TargetTable, platform: Platform) -> Iterator[Asked]:
+    """What is asked of Debian, where the target has system packages at all."""
+    system = manifest.system
+    if system is None or system.distribution == "none":
+        return
+    if table.system is False or not platform.is_linux:
+        return
+    for line in _system_settings(system):
+        yield Asked(f"system {line}", system.origin)
+    for package in (*system.packages, *table.system_packages):
+        yield Asked(f"system package {_relation(package.relation)}", package.origin)
+    for archive in system.archives:
+        yield Asked(f"system archive {_archive(archive)}", system.origin)
+
+
+def _system_settings(system: System) -> Iterator[str]:
+    yield f"distribution {system.distribution}"
+    yield f"suite {system.suite}"
+    yield f"components {' '.join(sorted(set(system.components)))}"
+    if system.backports:
+        yield "backports yes"
+    if system.recommends:
+        yield "recommends yes"
+    if system.scripts != "run":
+        yield f"scripts {system.scripts}"
+    if system.architectures:
+        yield f"architectures {' '.join(sorted(set(system.architectures)))}"
+    # What is preferred first wins, so here the order has a meaning.
+    for number, name in enumerate(system.prefer, 1):
+        yield f"prefer {number:02d} {name}"
+
+
+def _relation(text: str) -> str:
+    try:
+        return str(parse_request(text))
+    except ValueError:
+        return " ".join(text.split())
+
+
+def _archive(archive: Archive) -> str:
+    words = [
+        archive.name,
+        archive.url,
+        ",".join(sorted(set(archive.suites))),
+        ",".join(sorted(set(archive.components))) or "-",
+    ]
+    if archive.architectures:
+        words.append(f"architectures={','.join(sorted(set(archive.architectures)))}")
+    if archive.signed_by:
+        words.append(f"signed-by={archive.signed_by}")
+    if archive.priority is not None:
+        words.append(f"priority={archive.priority}")
+    return " ".join(words)
+
+
+def cuda_lines(manifest: Manifest, table: TargetTable, platform: Platform) -> Iterator[Asked]:
+    """What is declared of CUDA, key by key: the target's own value over the common one."""
+    if platform.libc not in {"glibc", ""}:
+        return  # there is no CUDA for musl and macOS
+    if table.cuda is False:
+        yield Asked("cuda refuse yes", table.origin)
+        return
+    found: dict[str, Asked] = {}
+    for cuda in (manifest.cuda, table.cuda):
+        if not isinstance(cuda, Cuda):
+            continue
+        for field in fields(cuda):
+            value = getattr(cuda, field.name)
+            if value is not None and not isinstance(value, Origin):
+                key = field.name.replace("_", "-")
+                found[key] = Asked(f"cuda {key} {_words(value)}", cuda.origin)
+    yield from found.values()
+
+
+def _words(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ",".join(sorted(map(str, value)))
+    if isinstance(value, dict):
+        return ",".join(f"{key}={value[key]}" for key in sorted(value))
+    return str(value)
+
+
+def image_lines(manifest: Manifest, table: TargetTable, platform: Platform) -> Iterator[Asked]:
+    """The base images that must be locked for a target."""
+    for image in manifest.images:
+        if image.base != "scratch" and _is_built_for(manifest, image, table.name, platform):
+            yield Asked(f"base {image.base}", image.origin)
+
+
+def _is_built_for(manifest: Manifest, image: Image, table: str, platform: Platform) -> bool:
+    wanted = image.target or manifest.default_target
+    return platform.is_linux and wanted in {None, table}
+
+
+def image_requests(
+    manifest: Manifest, targets: Iterable[tuple[LockedTarget, Platform]]
+) -> tuple[LockedImage, ...]:
+    """The declared images as the lock states them: selection, targets and settings, canonical."""
+    targets = tuple(targets)
+    return tuple(
+        LockedImage(
+            key=image.key,
+            targets=tuple(
+                sorted(
+                    target.name
+                    for target, platform in targets
+                    if not target.environment
+                    and _is_built_for(manifest, image, target.table or target.name, platform)
+                )
+            ),
+            groups=tuple(sorted(set(image.groups))),
+            extras=tuple(sorted(set(image.extras))),
+            settings=tuple(sorted(_settings(image))),
+        )
+        for image in sorted(manifest.images, key=lambda image: image.key)
+    )
+
+
+def _settings(image: Image) -> Iterator[str]:
+    yield f"base {image.base}"
+    yield f"compression {image.compression}"
+    yield f"project {'yes' if image.project else 'no'}"
+    yield f"user {image.user}"
+    yield f"workdir {image.workdir}"
+    if image.name:
+        yield f"name {image.name}"
+    if image.entrypoint:
+        yield f"entrypoint {json.dumps(image.entrypoint)}"
+    if image.cmd:
+        yield f"cmd {json.dumps(image.cmd)}"
+    yield from (f"env {key}={value}" for key, value in image.env.items())
+    yield from (f"label {key}={value}" for key, value in image.labels.items())
+    yield from (f"port {port}" for port in image.ports)
