@@ -1,0 +1,87 @@
+"""CUDA: what a target declares, what wheels contain, and one resolution in which both agree."""
+
+from lockenv.sources.cuda.collisions import Collision, find_collisions
+from lockenv.sources.cuda.declaration import (
+    Fleet,
+    can_have_cuda,
+    check_declaration,
+    merge,
+    parse_toolkit,
+    read_fleet,
+)
+from lockenv.sources.cuda.described import describe_python
+from lockenv.sources.cuda.directory import (
+    READ_LIMIT,
+    Entry,
+    facts_of_file,
+    installed_paths,
+    read_wheel_facts,
+    wheel_directory,
+)
+from lockenv.sources.cuda.examine import Unprovided, Verdict, examine
+from lockenv.sources.cuda.facts import CandidateFacts, WheelFile
+from lockenv.sources.cuda.guarded import GuardedSource, Wishes
+from lockenv.sources.cuda.learn import Desk
+from lockenv.sources.cuda.locked import declared_facts, driver_note, lock_facts, needed_facts
+from lockenv.sources.cuda.messages import (
+    collision_error,
+    explain,
+    rejection_lines,
+    unprovided_lines,
+)
+from lockenv.sources.cuda.strategy import (
+    Attempt,
+    CudaAsk,
+    CudaResolution,
+    Means,
+    NoCudaSolutionError,
+    component_requirements,
+    resolve_with_cuda,
+)
+from lockenv.sources.cuda.virtual import CudaSource, VirtualCandidate, VirtualRequirement
+from lockenv.sources.cuda.world import World
+
+__all__ = [
+    "READ_LIMIT",
+    "Attempt",
+    "CandidateFacts",
+    "Collision",
+    "CudaAsk",
+    "CudaResolution",
+    "CudaSource",
+    "Desk",
+    "Entry",
+    "Fleet",
+    "GuardedSource",
+    "Means",
+    "NoCudaSolutionError",
+    "Unprovided",
+    "Verdict",
+    "VirtualCandidate",
+    "VirtualRequirement",
+    "WheelFile",
+    "Wishes",
+    "World",
+    "can_have_cuda",
+    "check_declaration",
+    "collision_error",
+    "component_requirements",
+    "declared_facts",
+    "describe_python",
+    "driver_note",
+    "examine",
+    "explain",
+    "facts_of_file",
+    "find_collisions",
+    "installed_paths",
+    "lock_facts",
+    "merge",
+    "needed_facts",
+    "parse_toolkit",
+    "read_fleet",
+    "read_wheel_facts",
+    "rejection_lines",
+    "resolve_with_cuda",
+    "unprovided_lines",
+    "wheel_directory",
+]

@@ -1,0 +1,156 @@
+"""A resolution looked at before it is believed: contents against each other and the fleet.
+
+Every wheel's directory is read (by range, remembered by digest): which paths would be written
+twice, which CUDA libraries are there. What a wheel turns out to link must be provided and belong
+to the CUDA major of the attempt; what contradicts that is ruled out, and the search runs again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lockenv.sources.cuda.collisions import Collision, find_collisions
+from lockenv.sources.cuda.facts import CandidateFacts, combine
+from lockenv.tables.cuda import components
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from lockenv.sources.cuda.directory import Entry
+    from lockenv.sources.cuda.facts import WheelFile
+    from lockenv.sources.cuda.learn import Desk
+    from lockenv.sources.cuda.world import World
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unprovided:
+    """A CUDA library that a package links and nothing chosen provides."""
+
+    package: str
+    version: str
+    soname: str
+    component: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a look at the contents found; ``facts`` are by package name, with what was learned.
+
+    ``excluded`` are candidates that cannot stay, ``unread`` wheels whose directory is not to be
+    had before they are fetched: for those nothing is promised. ``majors`` are all majors in it.
+    """
+
+    facts: Mapping[str, CandidateFacts]
+    collisions: tuple[Collision, ...] = ()
+    unprovided: tuple[Unprovided, ...] = ()
+    excluded: Mapping[tuple[str, str], str]
+    unread: tuple[str, ...] = ()
+    majors: tuple[int, ...] = ()
+
+
+def examine(
+    wheels: Sequence[WheelFile],
+    facts: Mapping[str, CandidateFacts],
+    world: World,
+    desk: Desk,
+    provided: Iterable[str] = (),
+) -> Verdict:
+    """What stands against a set of wheels; ``provided`` are sonames of system packages."""
+    ordered = sorted(wheels, key=lambda wheel: wheel.package)
+    directories = desk.directories(ordered)
+    known = dict(facts)
+    excluded: dict[tuple[str, str], str] = {}
+    for wheel in ordered:
+        hidden = None
+        if not known.get(wheel.package, CandidateFacts()).says_something:
+            hidden = desk.hidden(wheel)
+        if hidden is not None and hidden.says_something:
+            known[wheel.package] = combine([hidden])
+            reason = _contradiction(hidden, world)
+            if reason:
+                excluded[wheel.package, wheel.version] = reason
+    chosen = {wheel.package: known[wheel.package] for wheel in ordered if wheel.package in known}
+    majors = sorted({f.major for f in chosen.values() if f.major is not None})
+    have = {*provided, *_provided(directories, chosen)}
+    return Verdict(
+        facts=chosen,
+        collisions=find_collisions(_called(directories)),
+        unprovided=tuple(_unprovided(ordered, chosen, have, world)),
+        excluded=excluded,
+        unread=tuple(w.package for w in ordered if directories[w] is None and w.is_wheel),
+        majors=tuple(majors),
+    )
+
+
+def _called(
+    directories: Mapping[WheelFile, tuple[Entry, ...] | None],
+) -> dict[str, tuple[Entry, ...]]:
+    return {
+        f"{wheel.package} {wheel.version}": entries
+        for wheel, entries in directories.items()
+        if entries is not None
+    }
+
+
+def _contradiction(facts: CandidateFacts, world: World) -> str | None:
+    if world.refuses_cuda and facts.majors:
+        return f"its libraries link CUDA {facts.majors[0]}"
+    if world.major is None or not facts.majors or world.major in facts.majors:
+        return None
+    return f"its libraries link CUDA {facts.majors[0]} ({', '.join(facts.needs)})"
+
+
+def _provided(
+    directories: Mapping[WheelFile, tuple[Entry, ...] | None], facts: Mapping[str, CandidateFacts]
+) -> set[str]:
+    found: set[str] = set()
+    table = components().sonames
+    for wheel, entries in directories.items():
+        if entries is None:
+            found.update(provided_by_name(wheel.package, facts.get(wheel.package)))
+            continue
+        found.update(n for e in entries if (n := e.path.rpartition("/")[2]) in table)
+    return found
+
+
+def provided_by_name(package: str, facts: CandidateFacts | None) -> tuple[str, ...]:
+    """The sonames that a component's package has by its name; for wheels that nobody could read."""
+    table = components()
+    shorts = {
+        short
+        for release in table.releases.values()
+        for short, packages in release.extras.items()
+        if packages == (package,)
+    }
+    bare = package.rpartition("-cu")[0] or package
+    shorts |= {short for short, name in table.standalone_names.items() if name == bare}
+    major = facts.major if facts else None
+    return tuple(
+        sorted(
+            row.soname
+            for row in table.sonames.values()
+            if row.component in shorts and row.major in {None, major}
+        )
+    )
+
+
+def _unprovided(
+    wheels: Sequence[WheelFile], facts: Mapping[str, CandidateFacts], have: set[str], world: World
+) -> Iterable[Unprovided]:
+    for wheel in wheels:
+        own = facts.get(wheel.package)
+        if own is None:
+            continue
+        major = world.major or own.major
+        if major is not None and major in own.majors:
+            own = own.for_major(major)
+        for soname in own.needs:
+            if soname not in have and soname not in own.provides:
+                component = components().sonames[soname].component
+                yield Unprovided(
+                    package=wheel.package,
+                    version=wheel.version,
+                    soname=soname,
+                    component=component,
+                )

@@ -1,0 +1,132 @@
+"""Everything that can be found out about a candidate's CUDA, cheapest first, asked once."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from typing import TYPE_CHECKING
+
+from lockenv.sources.cuda.directory import READ_LIMIT, looks_like_cuda, read_wheel_facts
+from lockenv.sources.cuda.directory import wheel_directory as read_directory
+from lockenv.sources.cuda.facts import (
+    CandidateFacts,
+    combine,
+    facts_from_name,
+    facts_from_range,
+    facts_from_requirements,
+    facts_from_table,
+    facts_from_version,
+)
+from lockenv.tables.cuda import components, wheels
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lockenv.sources.cuda.directory import Entry, Shelf
+    from lockenv.sources.cuda.facts import WheelFile
+
+#: A wheel up to this size is read rather than judged by a span of versions that others showed.
+_SMALL = 16 << 20
+#: Names that suggest that a package is worth a look although nothing is known of it.
+_WORDS = ("cuda", "gpu", "torch", "cupy", "jax", "flash", "nvidia", "triton", "-cu1")
+
+
+class Desk:
+    """Learns facts about wheels; safe to share between attempts and threads.
+
+    ``read_limit`` bounds how much of one wheel's libraries is fetched.
+    """
+
+    def __init__(self, shelf: Shelf | None, *, read_limit: int = READ_LIMIT) -> None:
+        self._shelf = shelf
+        self._read_limit = read_limit
+        self._cheap: dict[WheelFile, CandidateFacts] = {}
+        self._whole: dict[tuple[WheelFile, tuple[str, ...]], CandidateFacts] = {}
+        self._directories: dict[WheelFile, tuple[Entry, ...] | None] = {}
+        self._lock = threading.Lock()
+
+    def cheap(self, wheel: WheelFile) -> CandidateFacts:
+        """What is known without its metadata and without any network use."""
+        found = self._cheap.get(wheel)
+        if found is None:
+            named = (
+                facts_from_version(wheel.version),
+                facts_from_name(wheel.package, wheel.version),
+                facts_from_table(wheel),
+            )
+            found = self._cheap[wheel] = combine([f for f in named if f is not None])
+        return found
+
+    def facts(self, wheel: WheelFile, requirements: Sequence[str]) -> CandidateFacts:
+        """All that can be known, given its requirements for the target."""
+        key = (wheel, tuple(requirements))
+        found = self._whole.get(key)
+        if found is None:
+            found = self._whole[key] = self._learn(wheel, requirements)
+        return found
+
+    def _learn(self, wheel: WheelFile, requirements: Sequence[str]) -> CandidateFacts:
+        pins = facts_from_requirements(requirements)
+        by_version = facts_from_version(wheel.version)
+        by_name = facts_from_name(wheel.package, wheel.version)
+        table = facts_from_table(wheel)
+        found = [f for f in (by_version, pins, by_name, table) if f is not None]
+        if table is None:
+            span = facts_from_range(wheel)
+            contents = self._read(wheel, requirements, known=span is not None)
+            found += [f for f in (contents, span) if f is not None]
+        return combine(found)
+
+    def _read(
+        self, wheel: WheelFile, requirements: Sequence[str], *, known: bool
+    ) -> CandidateFacts | None:
+        """The wheel itself, where that is worth it and it is small enough."""
+        if self._shelf is None or not self._worth_reading(wheel, requirements):
+            return None
+        limit = min(self._read_limit, _SMALL) if known else self._read_limit
+        if wheel.size is not None and wheel.size > 16 * limit:
+            return None
+        return read_wheel_facts(wheel, self._shelf, limit=limit)
+
+    def _worth_reading(self, wheel: WheelFile, requirements: Sequence[str]) -> bool:
+        if not wheel.is_wheel or not wheel.url or wheel.platform == "any":
+            return False
+        if "linux" not in wheel.platform or components().is_runtime(wheel.package):
+            return False
+        if wheel.package in wheels().projects or any(word in wheel.package for word in _WORDS):
+            return True
+        return any(_suggests(text) for text in requirements)
+
+    def directory(self, wheel: WheelFile) -> tuple[Entry, ...] | None:
+        """What installing it writes; None if nobody can tell before it is fetched."""
+        with self._lock:
+            if wheel in self._directories:
+                return self._directories[wheel]
+        found = read_directory(wheel, self._shelf) if self._shelf and wheel.is_wheel else None
+        with self._lock:
+            self._directories[wheel] = found
+        return found
+
+    def directories(self, files: Sequence[WheelFile]) -> dict[WheelFile, tuple[Entry, ...] | None]:
+        """The same of many, side by side, in the order that was given."""
+        if self._shelf is not None:
+            for waiting in [self._shelf.soon(partial(self.directory, wheel)) for wheel in files]:
+                waiting.result()
+        return {wheel: self.directory(wheel) for wheel in files}
+
+    def hidden(self, wheel: WheelFile) -> CandidateFacts | None:
+        """What a wheel links although nothing about it suggests so; for a final look.
+
+        None where its directory shows no library of CUDA's, or nothing is learned.
+        """
+        entries = self.directory(wheel)
+        if entries is None or self._shelf is None or components().is_runtime(wheel.package):
+            return None
+        if wheel.platform == "any" or not looks_like_cuda(entries):
+            return None
+        return read_wheel_facts(wheel, self._shelf, limit=min(self._read_limit, _SMALL))
+
+
+def _suggests(requirement: str) -> bool:
+    name = requirement.split("[", 1)[0].split(" ", 1)[0].lower()
+    return name.startswith(("torch", "nvidia-", "cupy", "jax", "cuda-"))

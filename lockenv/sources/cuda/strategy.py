@@ -1,0 +1,415 @@
+"""The way to a resolution with CUDA: attempts per major, each verified by what its wheels contain.
+
+No declaration: the packages are first resolved as plain ones, and that stands if it holds (one
+major, nothing overwritten, every library there). Else, and wherever something is declared, one
+attempt for each CUDA major that can be: the roots that smell of CUDA alone (one that fails alone
+closes the attempt, and is the reason to print), then all of them. Of the attempts that have an
+answer the one with the newest roots is taken, in the order in which they are asked for. A bound
+that was hit is said so, and is never called "no solution".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from packaging.version import InvalidVersion, Version
+
+from lockenv.errors import GaveUpError, NoSolutionError
+from lockenv.sources.cuda.declaration import Fleet
+from lockenv.sources.cuda.examine import Verdict, examine
+from lockenv.sources.cuda.guarded import GuardedSource, Wishes
+from lockenv.sources.cuda.virtual import ECOSYSTEM
+from lockenv.sources.cuda.world import World, preferred_versions, release_of
+from lockenv.tables.cuda import components, wheels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+
+    from lockenv.resolve import Candidate, Identifier, Rejected, Resolution, Root, Source
+    from lockenv.sources.cuda.facts import CandidateFacts, WheelFile
+    from lockenv.sources.cuda.learn import Desk
+
+PYPI = "pypi"
+#: How often contents may contradict what names and metadata promised before it is given up.
+_LOOKS = 30
+#: Names that make a root worth trying alone.
+_SMELL = ("cuda", "gpu", "nvidia", "cupy", "torch", "jax", "tensorflow", "-cu1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CudaAsk:
+    """What is asked for one target.
+
+    ``roots`` stand in order of importance. ``templates`` are requirement texts in which
+    ``{cuda.major}`` follows the attempt, with their origins. ``fleet`` None means: nothing is
+    declared; ``refuses_cuda`` is ``cuda = false``. ``provided`` are sonames of system packages.
+    """
+
+    roots: tuple[Root, ...]
+    templates: tuple[tuple[str, Hashable], ...] = ()
+    fleet: Fleet | None = None
+    refuses_cuda: bool = False
+    provided: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """With what it is done.
+
+    ``sources`` are those of all ecosystems; the one for ``pypi`` is looked through. ``solve`` is
+    the engine. ``describe`` says which file a candidate stands for, ``roots_of`` makes roots of a
+    requirement's text.
+    """
+
+    sources: Mapping[str, Source]
+    desk: Desk
+    solve: Callable[[Mapping[str, Source], Sequence[Root]], Resolution]
+    describe: Callable[[Candidate], WheelFile | None]
+    roots_of: Callable[[str, Hashable], Sequence[Root]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """How one attempt ended: an answer with its verdict, or a reason.
+
+    ``blamed`` is the root that has no answer even alone. ``rejected`` are, per name, the versions
+    that CUDA ruled out.
+    """
+
+    world: World
+    resolution: Resolution | None = None
+    verdict: Verdict | None = None
+    error: NoSolutionError | None = None
+    blamed: Root | None = None
+    rejected: Mapping[str, tuple[Rejected, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CudaResolution:
+    """The answer for a target, without the virtual packages, and what was learned on the way.
+
+    ``closed`` are the attempts that have no answer (or were not as good), newest major first;
+    ``versions`` and ``facts`` are by package name.
+    """
+
+    resolution: Resolution
+    world: World
+    verdict: Verdict
+    versions: Mapping[str, str]
+    rejected: Mapping[str, tuple[Rejected, ...]]
+    closed: tuple[Attempt, ...] = ()
+
+    @property
+    def facts(self) -> Mapping[str, CandidateFacts]:
+        """What is known of each chosen package's CUDA."""
+        return self.verdict.facts
+
+
+class NoCudaSolutionError(NoSolutionError):
+    """No attempt has an answer; ``attempts`` hold why. `explain` says it to a person."""
+
+    def __init__(self, ask: CudaAsk, attempts: Sequence[Attempt]) -> None:
+        self.ask = ask
+        self.attempts = tuple(attempts)
+        super().__init__("no-solution", "no set of packages answers every request with one CUDA")
+
+
+def resolve_with_cuda(ask: CudaAsk, means: Means) -> CudaResolution:
+    """The best verified answer for a target.
+
+    Raises:
+        NoSolutionError: `NoCudaSolutionError`, or the engine's own where CUDA has no part in it.
+        GaveUpError: an attempt hit its bound and no other has an answer.
+    """
+    if ask.refuses_cuda:
+        return _only(ask, means, World(refuses_cuda=True))
+    if ask.fleet is None and not ask.templates:
+        plain = _try(ask, means, World())
+        if plain.verdict is None and not _cuda_took_part(ask, plain):
+            raise plain.error or NoCudaSolutionError(ask, [plain])
+        if plain.verdict is not None and _holds(plain.verdict):
+            return _answered(ask, plain, ())
+    elif ask.fleet is not None and ask.fleet.many_majors:
+        return _only(ask, means, World(fleet=ask.fleet))
+    return _best(ask, means)
+
+
+def _only(ask: CudaAsk, means: Means, world: World) -> CudaResolution:
+    attempt = _try(ask, means, world)
+    if attempt.verdict is None:
+        raise NoCudaSolutionError(ask, [attempt]) from attempt.error
+    return _answered(ask, attempt, ())
+
+
+def _best(ask: CudaAsk, means: Means) -> CudaResolution:
+    fleet = ask.fleet or Fleet()
+    attempts: list[Attempt] = []
+    best: Attempt | None = None
+    for major in fleet.majors():
+        attempt = _try(ask, means, World(fleet=fleet, major=major))
+        attempts.append(attempt)
+        if attempt.verdict is None:
+            continue
+        if best is None or _newness(ask, attempt) > _newness(ask, best):
+            best = attempt
+        if fleet.newest_cuda or _nothing_newer(ask, means, attempt) or not attempt.verdict.majors:
+            break
+    if best is None:
+        gave_up = next((a.error for a in attempts if isinstance(a.error, GaveUpError)), None)
+        if gave_up is not None:
+            raise gave_up
+        raise NoCudaSolutionError(ask, attempts)
+    return _answered(ask, best, [a for a in attempts if a is not best])
+
+
+def _holds(verdict: Verdict) -> bool:
+    return (
+        len(verdict.majors) < 2
+        and not verdict.collisions
+        and not verdict.excluded
+        and not _foreign(verdict)
+    )
+
+
+def _foreign(verdict: Verdict) -> bool:
+    """Whether a package links a library of a major that nothing else here has."""
+    return bool(verdict.majors) and any(
+        components().sonames[one.soname].major not in {None, *verdict.majors}
+        for one in verdict.unprovided
+    )
+
+
+def _cuda_took_part(ask: CudaAsk, attempt: Attempt) -> bool:
+    return bool(ask.templates) or any(attempt.rejected.values())
+
+
+def _try(ask: CudaAsk, means: Means, world: World) -> Attempt:
+    """One attempt: as often as contents rule something out, then once more for coherence."""
+    excluded: dict[tuple[str, str], str] = {}
+    wishes = Wishes()
+    for _ in range(_LOOKS):
+        attempt = _search(ask, means, world, wishes)
+        if attempt.verdict is None:
+            return attempt
+        if not attempt.verdict.excluded:
+            return _coherent(ask, means, attempt, wishes)
+        excluded.update(attempt.verdict.excluded)
+        wishes = Wishes(excluded=dict(excluded))
+    error = GaveUpError(
+        "gave-up",
+        f"the search {world.name} was given up; whether there is an answer is not known",
+        why=f"{_LOOKS} answers in a row were contradicted by what their wheels contain",
+        fix="narrow what you ask for: pin the packages that link CUDA",
+    )
+    return Attempt(world=world, error=error)
+
+
+def _search(ask: CudaAsk, means: Means, world: World, wishes: Wishes) -> Attempt:
+    guarded = GuardedSource(means.sources[PYPI], world, means.desk, means.describe, wishes)
+    sources = {**means.sources, PYPI: guarded, ECOSYSTEM: world.source()}
+    roots = _roots(ask, means, world)
+    suspects = [root for root in roots if _smells(root)]
+    if world.major is not None and len(suspects) > 1:
+        for root in suspects:
+            error = _fails(means, sources, _companions(root, roots))
+            if error is not None and not isinstance(error, GaveUpError):
+                return _closed(world, error, guarded, roots, root)
+    try:
+        resolution = means.solve(sources, roots)
+    except NoSolutionError as error:
+        blamed = None
+        if not isinstance(error, GaveUpError):
+            blamed = next((r for r in roots if _fails(means, sources, _companions(r, roots))), None)
+        return _closed(world, error, guarded, roots, blamed)
+    chosen, facts = _described(means, guarded, resolution)
+    verdict = examine(chosen, facts, world, means.desk, ask.provided)
+    return Attempt(
+        world=world,
+        resolution=resolution,
+        verdict=verdict,
+        rejected=_rejected(guarded, resolution.pins),
+    )
+
+
+def _closed(
+    world: World,
+    error: NoSolutionError,
+    guarded: GuardedSource,
+    roots: Iterable[Root],
+    blamed: Root | None,
+) -> Attempt:
+    names = [root.requirement.identifier for root in roots]
+    return Attempt(world=world, error=error, blamed=blamed, rejected=_rejected(guarded, names))
+
+
+def _rejected(
+    guarded: GuardedSource, identifiers: Iterable[Identifier]
+) -> dict[str, tuple[Rejected, ...]]:
+    names = {i.name for i in identifiers if i.ecosystem == PYPI}
+    return {name: guarded.ruled_out(name) for name in sorted({*names, *guarded.noted()})}
+
+
+def _fails(
+    means: Means, sources: Mapping[str, Source], roots: Sequence[Root]
+) -> NoSolutionError | None:
+    try:
+        means.solve(sources, roots)
+    except NoSolutionError as error:
+        return error
+    return None
+
+
+def _companions(root: Root, roots: Sequence[Root]) -> list[Root]:
+    """A root with the others for the same package (its extras)."""
+    name = root.requirement.identifier.name
+    return [r for r in roots if r is root or r.requirement.identifier.name == name]
+
+
+def _smells(root: Root) -> bool:
+    identifier = root.requirement.identifier
+    text = f"{identifier.name}[{identifier.qualifier}]"
+    return identifier.ecosystem == PYPI and (
+        identifier.name in wheels().projects or any(word in text for word in _SMELL)
+    )
+
+
+def _roots(ask: CudaAsk, means: Means, world: World) -> list[Root]:
+    """The roots of an attempt: those asked for, names that follow the major, and components."""
+    roots = list(ask.roots)
+    for text, origin in ask.templates:
+        if world.major is not None:
+            filled = text.replace("{cuda.major}", str(world.major))
+            roots += means.roots_of(filled, origin)
+    if world.major is not None:
+        for text in component_requirements(world.fleet, world.major):
+            roots += means.roots_of(text, "cuda.components")
+    return roots
+
+
+def component_requirements(fleet: Fleet, major: int) -> tuple[str, ...]:
+    """What ``cuda.components`` asks of the Python index: the metapackage's extras, and libraries.
+
+    Parts from Debian or from redistributables ask for nothing here.
+    """
+    table = components()
+    of_major = {
+        extra
+        for release in table.releases.values()
+        if release.version.startswith(f"{major}.")
+        for extra in release.extras
+    }
+    extras, texts = [], []
+    for part in fleet.components:
+        if fleet.source_of(part) != "wheels":
+            continue
+        if part in table.standalone_names:
+            texts.append(f"{table.standalone_names[part]}-cu{major}")
+        elif part in of_major:
+            extras.append(part)
+    if extras:
+        limit = f",{fleet.toolkit}" if fleet.toolkit is not None and str(fleet.toolkit) else ""
+        texts.append(f"cuda-toolkit[{','.join(sorted(extras))}]=={major}.*{limit}")
+    return tuple(sorted(texts))
+
+
+def _described(
+    means: Means, guarded: GuardedSource, resolution: Resolution
+) -> tuple[list[WheelFile], dict[str, CandidateFacts]]:
+    chosen: dict[str, WheelFile] = {}
+    for identifier in sorted(resolution.pins):
+        if identifier.ecosystem == PYPI and not identifier.qualifier:
+            wheel = means.describe(resolution.pins[identifier])
+            if wheel is not None:
+                chosen[wheel.package] = wheel
+    facts = {
+        wheel.package: guarded.facts.get((wheel.package, wheel.version)) or means.desk.cheap(wheel)
+        for wheel in chosen.values()
+    }
+    return list(chosen.values()), facts
+
+
+def _coherent(ask: CudaAsk, means: Means, attempt: Attempt, wishes: Wishes) -> Attempt:
+    """The attempt with its open components on the toolkit release of its CUDA runtime.
+
+    Only if the roots stay as new as they are: coherence is a preference, not a reason to go back.
+    """
+    assert attempt.resolution is not None  # noqa: S101 - an attempt with a verdict has one
+    versions = _versions(attempt.resolution)
+    release = release_of(versions)
+    if release is None:
+        return attempt
+    wanted = preferred_versions(release)
+    if all(versions.get(name, version) == version for name, version in wanted.items()):
+        return attempt
+    again = _search(ask, means, attempt.world, replace(wishes, preferred=wanted))
+    if (
+        again.verdict is None
+        or again.verdict.excluded
+        or len(again.verdict.collisions)
+        > len(attempt.verdict.collisions if attempt.verdict else ())
+    ):
+        return attempt
+    return again if _newness(ask, again) >= _newness(ask, attempt) else attempt
+
+
+def _versions(resolution: Resolution) -> dict[str, str]:
+    return {
+        identifier.name: candidate.version_text
+        for identifier, candidate in sorted(resolution.pins.items())
+        if identifier.ecosystem == PYPI and not identifier.qualifier
+    }
+
+
+def _newness(ask: CudaAsk, attempt: Attempt) -> list[tuple[int, Version]]:
+    """What attempts are compared by: the versions of the roots, in the order of asking."""
+    pins = attempt.resolution.pins if attempt.resolution else {}
+    found = []
+    for root in ask.roots:
+        candidate = pins.get(root.requirement.identifier)
+        found.append(_version(candidate.version_text if candidate else ""))
+    return found
+
+
+def _version(text: str) -> tuple[int, Version]:
+    try:
+        return 1, Version(Version(text).public)
+    except InvalidVersion:
+        return 0, Version("0")
+
+
+def _nothing_newer(ask: CudaAsk, means: Means, attempt: Attempt) -> bool:
+    """Whether every root has the best version that there is for it: no attempt can do better."""
+    pins = attempt.resolution.pins if attempt.resolution else {}
+    for root in ask.roots:
+        identifier = root.requirement.identifier
+        if identifier.ecosystem != PYPI:
+            continue
+        best = next(means.sources[PYPI].candidates(identifier, [root.requirement]), None)
+        chosen = pins.get(identifier)
+        if best is None or chosen is None or best.version_text != chosen.version_text:
+            return False
+    return True
+
+
+def _answered(ask: CudaAsk, attempt: Attempt, closed: Sequence[Attempt]) -> CudaResolution:
+    if attempt.resolution is None or attempt.verdict is None:
+        raise NoCudaSolutionError(ask, [attempt, *closed])
+    real = attempt.resolution
+    bare = replace(
+        real,
+        pins={i: c for i, c in real.pins.items() if i.ecosystem != ECOSYSTEM},
+        edges={
+            i: tuple(r for r in asks if r.identifier.ecosystem != ECOSYSTEM)
+            for i, asks in real.edges.items()
+            if i.ecosystem != ECOSYSTEM
+        },
+    )
+    return CudaResolution(
+        resolution=bare,
+        world=attempt.world,
+        verdict=attempt.verdict,
+        versions=_versions(real),
+        rejected=attempt.rejected,
+        closed=tuple(closed),
+    )
