@@ -1,19 +1,28 @@
 """The manifest: text to `Manifest` with every fault told at once, and edits that keep comments."""
 
 from lockenv.manifest.choosing import choose_manifest, unread_inputs
+from lockenv.manifest.edits import Where, add_requirement, remove_requirement, set_sdist_policy
 from lockenv.manifest.reading import line_of, parse_manifest
 from lockenv.manifest.requirements import Requirements, parse_requirements
+from lockenv.manifest.starting import Start, extend_pyproject, new_manifest
 from lockenv.manifest.words import fill_placeholders, parse_age, parse_as_of, parse_python
 
 __all__ = [
     "Requirements",
+    "Start",
+    "Where",
+    "add_requirement",
     "choose_manifest",
+    "extend_pyproject",
     "fill_placeholders",
     "line_of",
+    "new_manifest",
     "parse_age",
     "parse_as_of",
     "parse_manifest",
     "parse_python",
     "parse_requirements",
+    "remove_requirement",
+    "set_sdist_policy",
     "unread_inputs",
 ]
