@@ -1,0 +1,63 @@
+"""Taking files out of an environment so that they can be put back until all has gone well."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lockenv.materialize.tree import FolderTree
+
+#: Where files wait that are to go. After a kill the next change throws them away: whatever they
+#: belonged to is installed anew by then, or no longer wanted.
+ATTIC = ".lockenv-old"
+
+
+class Undo:
+    """Remembers what a change did to an environment; either `undo` or `done` ends it."""
+
+    def __init__(self, tree: FolderTree) -> None:
+        self._tree = tree
+        self._attic = f"{tree.root}/{ATTIC}"
+        self._moved: list[str] = []
+        self._removed_folders: list[str] = []
+        shutil.rmtree(self._attic, ignore_errors=True)
+
+    def take(self, place: str) -> None:
+        """Take away a file or link at an absolute path; nothing happens if there is none."""
+        if not self._moved:
+            os.makedirs(self._attic, exist_ok=True)  # noqa: PTH103 - strings, as in tree
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            os.rename(place, f"{self._attic}/{len(self._moved)}")  # noqa: PTH104 - likewise
+            self._moved.append(place)
+
+    def take_folder(self, place: str) -> bool:
+        """Take away an empty folder; whether it was one."""
+        try:
+            os.rmdir(place)  # noqa: PTH106 - strings, as in tree
+        except OSError:
+            return False
+        self._removed_folders.append(place)
+        return True
+
+    def undo(self) -> None:
+        """Put everything back as well as it goes; never fails."""
+        for place in reversed(self._tree.written):
+            with contextlib.suppress(OSError):
+                os.unlink(place)  # noqa: PTH108 - strings, as in tree
+        for place in reversed(self._tree.made):
+            with contextlib.suppress(OSError):
+                os.rmdir(place)  # noqa: PTH106 - likewise
+        for place in reversed(self._removed_folders):
+            with contextlib.suppress(OSError):
+                os.makedirs(place, exist_ok=True)  # noqa: PTH103 - likewise
+        for number, place in enumerate(self._moved):
+            with contextlib.suppress(OSError):
+                os.rename(f"{self._attic}/{number}", place)  # noqa: PTH104 - likewise
+        self.done()
+
+    def done(self) -> None:
+        """Throw away what was taken out."""
+        shutil.rmtree(self._attic, ignore_errors=True)

@@ -1,0 +1,312 @@
+"""Make a virtual environment what is wanted, or leave it as it was.
+
+Order: everything is unpacked, worked out and compared first; then, under the environment's own
+lock, the state says "in progress", former packages go, new ones come (each RECORD before the files
+that it names), and the state says "complete". A failure in between puts back what was there. After
+a kill the next call sees the unfinished state and installs anew whatever was in work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockenv.errors import InputError
+from lockenv.materialize.disk import disk_errors
+from lockenv.materialize.layout import Layout, check_clashes, files_of, layout_of
+from lockenv.materialize.place import Placer, copy
+from lockenv.materialize.plan import Plan, plan
+from lockenv.materialize.removal import read_record, remove_package
+from lockenv.materialize.skeleton import skeleton_of
+from lockenv.materialize.state import (
+    LOCK_FILE,
+    STATE_NAME,
+    Installed,
+    InstalledPackage,
+    is_current,
+    read_installed,
+    render_state,
+    stamps_of,
+    write_state,
+)
+from lockenv.materialize.tree import FolderTree
+from lockenv.materialize.undo import Undo
+from lockenv.materialize.unpack import missing_wheel
+from lockenv.materialize.values import PlacedFile, WantedEnvironment, WantedPackage
+from lockenv.model import SILENT, Digest, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from lockenv.materialize.unpack import Unpacked
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteOptions:
+    """How an environment is written. ``exact`` removes what is not wanted."""
+
+    link_mode: str = "auto"
+    exact: bool = True
+
+
+def write_venv(
+    wanted: WantedEnvironment,
+    unpacked: Mapping[Digest, Unpacked],
+    options: WriteOptions | None = None,
+    progress: Progress = SILENT,
+) -> Plan:
+    """Make the environment at ``wanted.root`` hold what is wanted; returns what was changed.
+
+    ``unpacked`` must have the wheel of every package that `plan` would install. `InputError` if
+    something stands there that is not an environment of ours, `IntegrityError` for wheels that
+    clash, `HostError` for what the disk refuses; in each case the former environment is whole.
+    """
+    options = options or WriteOptions()
+    root = Path(wanted.root)
+    layout = layout_of(wanted.root, wanted.python)
+    with disk_errors(root):
+        before = read_installed(root)
+        _refuse_foreign(root, before)
+        if is_current(root, wanted.key):
+            return plan(before, wanted, exact=options.exact)
+        root.mkdir(parents=True, exist_ok=True)
+        with _locked(root):
+            installed = read_installed(root)
+            _refuse_foreign(root, installed)
+            todo = plan(installed, wanted, exact=options.exact)
+            work = _Work(wanted, installed, todo, layout, options)
+            if todo.is_empty:
+                work.finish()
+                return todo
+            work.prepare(unpacked)
+            progress.started("install", len(todo.changes))
+            work.carry_out(progress)
+            progress.finished("install")
+    return todo
+
+
+class _Work:
+    """One change of one environment, from the plan to the last byte."""
+
+    def __init__(
+        self,
+        wanted: WantedEnvironment,
+        installed: Installed,
+        todo: Plan,
+        layout: Layout,
+        options: WriteOptions,
+    ) -> None:
+        self._wanted = wanted
+        self._installed = installed
+        self._todo = todo
+        self._layout = layout
+        self._former_layout = _former_layout(installed, layout)
+        self._root = wanted.root
+        self._tree = FolderTree(wanted.root, Placer(options.link_mode))
+        self._files: dict[str, tuple[PlacedFile, ...]] = {}
+        self._kept: dict[str, str] = {}
+        self._adopted: list[str] = []
+
+    def prepare(self, unpacked: Mapping[Digest, Unpacked]) -> None:
+        """Work out every file and refuse what must not be written; changes nothing."""
+        for package in self._todo.wheels:
+            wheel = unpacked.get(package.digest)
+            if wheel is None:
+                raise missing_wheel(package.filename)
+            self._files[package.name] = files_of(package, wheel, self._layout)
+        kept = [
+            (
+                package.name,
+                [
+                    PlacedFile(row.path, row.digest, row.size or 0, is_executable=False)
+                    for row in read_record(self._root, package, self._layout)
+                    if row.digest
+                ],
+            )
+            for package in self._todo.keep
+        ]
+        check_clashes([*kept, *self._files.items()], self._layout.system)
+        self._kept = {file.path: file.digest for _, files in kept for file in files}
+        self._refuse_strangers()
+
+    def carry_out(self, progress: Progress) -> None:
+        """Change the environment; on any failure put back what was there."""
+        former = self._former_state()
+        self._begin(self._former_layout)
+        undo = Undo(self._tree)
+        try:
+            self._remove(undo, progress)
+            if self._former_layout != self._layout:
+                self._begin(self._layout)
+            if self._todo.create:
+                self._write_skeleton(undo)
+            self._install(progress)
+        except BaseException:
+            undo.undo()
+            with contextlib.suppress(OSError):
+                if former is None:
+                    (Path(self._root) / STATE_NAME).unlink()
+                else:
+                    write_state(Path(self._root), former)
+            raise
+        undo.done()
+        self.finish()
+
+    def finish(self) -> None:
+        """Say in the state what the environment holds now."""
+        packages = {package.name: package for package in self._todo.keep}
+        for package in self._todo.wheels:
+            packages[package.name] = _installed_from(package, self._files[package.name])
+        stamps = stamps_of(Path(self._root), self._layout)
+        self._write_state(self._state(self._layout), tuple(packages.values()), stamps)
+
+    def _begin(self, layout: Layout) -> None:
+        """Say in the state that a change is going on below this layout's site-packages."""
+        touched = tuple(change.name for change in self._todo.changes)
+        state = replace(self._state(layout), was_interrupted=True, key="", touched=touched)
+        self._write_state(state, self._todo.keep, {})
+
+    def _state(self, layout: Layout) -> Installed:
+        wanted = self._wanted
+        return Installed(
+            key=wanted.key,
+            root=wanted.root,
+            site_packages=layout.site_packages,
+            python_version=wanted.python.version,
+            python_executable=wanted.python.executable,
+            python_build=wanted.python.build,
+            prompt=wanted.prompt,
+            selection=wanted.selection,
+        )
+
+    def _write_state(
+        self, state: Installed, packages: tuple[InstalledPackage, ...], stamps: dict[str, list[int]]
+    ) -> None:
+        ours = tuple(package for package in packages if package.is_ours)
+        write_state(Path(self._root), render_state(state, ours, stamps))
+
+    def _former_state(self) -> str | None:
+        try:
+            return (Path(self._root) / STATE_NAME).read_text("utf-8")
+        except (OSError, ValueError):
+            return None
+
+    def _remove(self, undo: Undo, progress: Progress) -> None:
+        for place in self._adopted:
+            undo.take(place)
+        for change in self._todo.changes:
+            for package in change.former:
+                remove_package(self._root, package, self._former_layout, self._kept, undo)
+            if change.wanted is None:
+                progress.advanced("install", change.name)
+
+    def _write_skeleton(self, undo: Undo) -> None:
+        skeleton = skeleton_of(self._layout, self._wanted.python, self._wanted.prompt)
+        for path in [file.path for file in skeleton.files] + [path for path, _ in skeleton.links]:
+            undo.take(f"{self._root}/{path}")
+        for folder in skeleton.folders:
+            self._tree.add_folder(folder)
+        for path, target in skeleton.links:
+            self._tree.add_link(path, target)
+        for path, source in skeleton.copies:
+            undo.take(f"{self._root}/{path}")
+            copy(source, f"{self._root}/{path}", 0o755)
+        for file in skeleton.files:
+            self._tree.add_file(file)
+
+    def _install(self, progress: Progress) -> None:
+        placed = set(self._kept)
+        for package in self._todo.wheels:
+            files = self._files[package.name]
+            for file in (files[-1], *files[:-1]):  # RECORD first
+                if file.path not in placed:
+                    placed.add(file.path)
+                    self._tree.add_file(file)
+            progress.advanced("install", package.name)
+
+    def _refuse_strangers(self) -> None:
+        """Refuse to write over a file that no package of the environment owns.
+
+        One with the very same bytes is taken over: it goes and comes with the package.
+        """
+        if not self._installed.exists:
+            return
+        leaving = {
+            row.path
+            for change in self._todo.changes
+            for package in change.former
+            for row in read_record(self._root, package, self._former_layout)
+        }
+        for name, files in self._files.items():
+            for file in files:
+                if file.path in leaving or file.path in self._kept:
+                    continue
+                place = f"{self._root}/{file.path}"
+                if not os.path.lexists(place):
+                    continue
+                if not _has_bytes(place, file):
+                    raise InputError(
+                        "foreign-file",
+                        f"{name} would overwrite {file.path}, which belongs to no package",
+                        why=[f"somebody else put it there: {place}"],
+                        fix=[f"remove {place}, then lockenv sync"],
+                    )
+                self._adopted.append(place)
+
+
+def _installed_from(package: WantedPackage, files: tuple[PlacedFile, ...]) -> InstalledPackage:
+    record = files[-1]
+    return InstalledPackage(
+        name=package.name,
+        version=package.version,
+        dist_info=record.path.split("/")[-2],
+        artifact=str(package.digest),
+        origin_key=package.origin_key,
+        record=record.digest,
+        has_scripts=any(file.content is not None and file.is_executable for file in files),
+    )
+
+
+def _former_layout(installed: Installed, layout: Layout) -> Layout:
+    if not installed.site_packages or installed.site_packages == layout.site_packages:
+        return layout
+    return replace(layout, site_packages=installed.site_packages)
+
+
+def _has_bytes(place: str, file: PlacedFile) -> bool:
+    try:
+        with open(place, "rb") as content:  # noqa: PTH123 - strings, as in tree
+            return hashlib.file_digest(content, "sha256").hexdigest() == file.digest
+    except OSError:
+        return False
+
+
+def _refuse_foreign(root: Path, installed: Installed) -> None:
+    if installed.exists and not installed.is_ours:
+        raise InputError(
+            "not-our-environment",
+            f"{root} was not made by lockenv",
+            why=[f"it has files but no {STATE_NAME}"],
+            fix=["remove it, or name another place with --venv"],
+        )
+
+
+@contextlib.contextmanager
+def _locked(root: Path) -> Iterator[None]:
+    """Keep other processes from changing the same environment meanwhile; waits for its turn."""
+    with (root / LOCK_FILE).open("w") as file:
+        if sys.platform == "win32":
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+        else:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+        yield
