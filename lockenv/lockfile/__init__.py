@@ -33,6 +33,8 @@ from lockenv.lockfile.selection import (
 from lockenv.lockfile.self_check import self_check
 from lockenv.lockfile.staleness import stale
 from lockenv.lockfile.targets import named_target, target_of
+from lockenv.lockfile.text import Moment, Value
+from lockenv.lockfile.text import value as render_value
 from lockenv.lockfile.writer import is_writable, render_lock
 
 __all__ = [
@@ -43,10 +45,12 @@ __all__ = [
     "Fact",
     "Inspection",
     "Merged",
+    "Moment",
     "Root",
     "Scope",
     "SelectedPackage",
     "Selection",
+    "Value",
     "Yanked",
     "answers",
     "artifact_for",
@@ -73,6 +77,7 @@ __all__ = [
     "render_diff_markdown",
     "render_diff_text",
     "render_lock",
+    "render_value",
     "request",
     "roots",
     "select",

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from lockenv.model import (
         Archive,
         Image,
-        LockedTarget,
         Manifest,
         Platform,
         System,
+        Target,
         TargetTable,
     )
 
@@ -120,21 +120,17 @@ def _is_built_for(manifest: Manifest, image: Image, table: str, platform: Platfo
     return platform.is_linux and wanted in {None, table}
 
 
-def image_requests(
-    manifest: Manifest, targets: Iterable[tuple[LockedTarget, Platform]]
-) -> tuple[LockedImage, ...]:
-    """The declared images as the lock states them: selection, targets and settings, canonical."""
+def image_requests(manifest: Manifest, targets: Iterable[Target]) -> tuple[LockedImage, ...]:
+    """The declared images as the lock states them: selection, targets and settings, canonical.
+
+    ``targets`` are all the cells that are locked.
+    """
     targets = tuple(targets)
     return tuple(
         LockedImage(
             key=image.key,
             targets=tuple(
-                sorted(
-                    target.name
-                    for target, platform in targets
-                    if not target.environment
-                    and _is_built_for(manifest, image, target.table or target.name, platform)
-                )
+                sorted(target.name for target in targets if _is_built_from(manifest, image, target))
             ),
             groups=tuple(sorted(set(image.groups))),
             extras=tuple(sorted(set(image.extras))),
@@ -142,6 +138,21 @@ def image_requests(
         )
         for image in sorted(manifest.images, key=lambda image: image.key)
     )
+
+
+def _is_built_from(manifest: Manifest, image: Image, target: Target) -> bool:
+    """Whether a cell is one that the image is made from: its target's, in its environment."""
+    if not _is_built_for(manifest, image, target.table or target.name, target.platform):
+        return False
+    wanted = {*(f"group:{name}" for name in image.groups), *(f"extra:{n}" for n in image.extras)}
+    apart = ""
+    for name in sorted(manifest.environments):
+        own = manifest.environments[name]
+        members = {*(f"group:{name}" for name in own.groups), *(f"extra:{n}" for n in own.extras)}
+        if wanted & members:
+            apart = name
+            break
+    return target.environment == apart
 
 
 def _settings(image: Image) -> Iterator[str]:
