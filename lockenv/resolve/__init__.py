@@ -1,6 +1,9 @@
 """One engine for every ecosystem; asks through the protocol `Source`; explains; verifies."""
 
 from lockenv.resolve.answer import Bounds, Resolution, Root
+from lockenv.resolve.engine import UnsolvableError, resolve
+from lockenv.resolve.explain import Explanation, Lacking, Link, Unusable, Way, explain
+from lockenv.resolve.message import explained
 from lockenv.resolve.protocol import (
     Candidate,
     Foresight,
@@ -10,16 +13,31 @@ from lockenv.resolve.protocol import (
     Source,
     UnusableCandidateError,
 )
+from lockenv.resolve.trace import Event, render_event
+from lockenv.resolve.why_not import PassedOver, why_not
 
 __all__ = [
     "Bounds",
     "Candidate",
+    "Event",
+    "Explanation",
     "Foresight",
     "Identifier",
+    "Lacking",
+    "Link",
+    "PassedOver",
     "Rejected",
     "Requirement",
     "Resolution",
     "Root",
     "Source",
+    "UnsolvableError",
+    "Unusable",
     "UnusableCandidateError",
+    "Way",
+    "explain",
+    "explained",
+    "render_event",
+    "resolve",
+    "why_not",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockenv.resolve.protocol import Foresight, UnusableCandidateError
@@ -10,6 +11,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from lockenv.resolve.protocol import Candidate, Identifier, Rejected, Requirement, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Exactly:
+    """The ask for one candidate and no other, to find out what would be; no source sees it."""
+
+    candidate: Candidate
+
+    @property
+    def identifier(self) -> Identifier:
+        """What the candidate answers."""
+        return self.candidate.identifier
+
+    def __str__(self) -> str:
+        return f"{self.candidate.identifier.name} {self.candidate.version_text}"
 
 
 class Asked:
@@ -33,10 +49,17 @@ class Asked:
         self, identifier: Identifier, requirements: Sequence[Requirement]
     ) -> Iterator[Candidate]:
         """As the source answers."""
-        return self._sources[identifier.ecosystem].candidates(identifier, requirements)
+        exact = [each for each in requirements if isinstance(each, Exactly)]
+        passed = [each for each in requirements if not isinstance(each, Exactly)]
+        found = self._sources[identifier.ecosystem].candidates(identifier, passed)
+        if not exact:
+            return found
+        return (each for each in found if all(each == ask.candidate for ask in exact))
 
     def satisfies(self, requirement: Requirement, candidate: Candidate) -> bool:
         """As the source answers."""
+        if isinstance(requirement, Exactly):
+            return requirement.candidate == candidate
         source = self._sources[requirement.identifier.ecosystem]
         return source.satisfies(requirement, candidate)
 

@@ -1,0 +1,236 @@
+"""Why there is no answer, as values: the fewest roots that clash, the facts between, ways out.
+
+Every statement was checked: a root is named only if the clash goes away without it (as far as the
+bound allowed to try), and a way out only if the rest was solved that way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lockenv.errors import GaveUpError
+from lockenv.resolve.answer import DEFAULT_BOUNDS, Bounds, Resolution, Root
+from lockenv.resolve.engine import UnsolvableError, resolve_asking
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Mapping, Sequence
+
+    from lockenv.resolve.asked import Asked
+    from lockenv.resolve.protocol import Candidate, Identifier, Rejected, Requirement
+    from lockenv.resolve.search import Need, Refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """These candidates of one name ask for one other name, each in its own words.
+
+    ``candidates`` and ``requirements`` run side by side, in the order of the source.
+    """
+
+    identifier: Identifier
+    candidates: tuple[Candidate, ...]
+    requirements: tuple[Requirement, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unusable:
+    """These candidates of one name cannot be used, for one reason."""
+
+    identifier: Identifier
+    candidates: tuple[Candidate, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lacking:
+    """Nothing on offer answers the requirement; what there is otherwise, and what was rejected."""
+
+    requirement: Requirement
+    offered: tuple[Candidate, ...]
+    rejected: tuple[Rejected, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """A way out that was solved: without the roots of an origin, or with others in their place."""
+
+    removed: tuple[Root, ...]
+    instead: tuple[Root, ...]
+    pins: Mapping[Identifier, Candidate]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """``roots`` clash through ``links``; ``minimal`` says whether all of them were tried out."""
+
+    roots: tuple[Root, ...]
+    links: tuple[Link, ...]
+    unusable: tuple[Unusable, ...]
+    lacking: tuple[Lacking, ...]
+    ways: tuple[Way, ...]
+    minimal: bool
+
+
+def explain(
+    error: UnsolvableError,
+    *,
+    relax: Callable[[Root], Sequence[Root]] | None = None,
+    bounds: Bounds = DEFAULT_BOUNDS,
+) -> Explanation:
+    """What stands behind a refusal. ``relax`` proposes roots to try in the place of one.
+
+    Roots of one origin stand and fall together (an extra's root comes with that of the bare name).
+    """
+    trial = _Trial(error.asked, bounds)
+    core, refusal = _smallest(trial, error)
+    needs = _in_reach(core, refusal.needs)
+    return Explanation(
+        roots=tuple(core),
+        links=_links(needs),
+        unusable=_unusable(error.asked, needs),
+        lacking=_lacking(error.asked, core, needs),
+        ways=_ways(trial, error.roots, core, relax),
+        minimal=trial.left >= 0,
+    )
+
+
+class _Trial:
+    """Solves variations, as long as the bound allows."""
+
+    def __init__(self, asked: Asked, bounds: Bounds) -> None:
+        self._asked = asked
+        self._bounds = Bounds(rounds=bounds.retry_rounds)
+        self.left = bounds.retries
+
+    def outcome(self, roots: Sequence[Root]) -> Resolution | Refusal | None:
+        """The answer, the refusal, or None if it is not known."""
+        self.left -= 1
+        if self.left < 0:
+            return None
+        try:
+            return resolve_asking(self._asked, roots, bounds=self._bounds)
+        except UnsolvableError as error:
+            return error.refusal
+        except GaveUpError:
+            return None
+
+
+def _origins(roots: Sequence[Root]) -> list[Hashable]:
+    return list(dict.fromkeys(root.origin for root in roots))
+
+
+def _without(roots: Sequence[Root], origin: Hashable) -> list[Root]:
+    return [root for root in roots if root.origin != origin]
+
+
+def _smallest(trial: _Trial, error: UnsolvableError) -> tuple[list[Root], Refusal]:
+    """Leave out origin after origin, the last first, as long as the rest still clashes."""
+    refusal = error.refusal
+    core = [error.roots[number] for number in refusal.roots]
+    for origin in reversed(_origins(core)):
+        rest = _without(core, origin)
+        if len(rest) == len(core) or not rest:
+            continue
+        outcome = trial.outcome(rest)
+        if outcome is not None and not isinstance(outcome, Resolution):
+            refusal = outcome
+            core = [rest[number] for number in outcome.roots]
+    return core, refusal
+
+
+def _in_reach(core: Sequence[Root], needs: Sequence[Need]) -> list[Need]:
+    """The facts in the order in which a walk from the roots meets them."""
+    by_owner: dict[Identifier, list[Need]] = {}
+    for need in needs:
+        by_owner.setdefault(need.candidates[0].identifier, []).append(need)
+    found: list[Need] = []
+    names = list(dict.fromkeys(root.requirement.identifier for root in core))
+    for name in names:
+        for need in by_owner.pop(name, ()):
+            found.append(need)
+            if need.requirement is not None and need.requirement.identifier not in names:
+                names.append(need.requirement.identifier)
+    return found
+
+
+def _links(needs: Sequence[Need]) -> tuple[Link, ...]:
+    rows: dict[tuple[Identifier, Identifier], dict[Candidate, Requirement]] = {}
+    for need in needs:
+        if need.requirement is None:
+            continue
+        owner = need.candidates[0].identifier
+        row = rows.setdefault((owner, need.requirement.identifier), {})
+        for candidate in need.candidates:
+            row.setdefault(candidate, need.requirement)
+    return tuple(
+        Link(
+            identifier=owner,
+            candidates=tuple(row),
+            requirements=tuple(row.values()),
+        )
+        for (owner, _), row in rows.items()
+    )
+
+
+def _unusable(asked: Asked, needs: Sequence[Need]) -> tuple[Unusable, ...]:
+    rows: dict[tuple[Identifier, str], list[Candidate]] = {}
+    for need in needs:
+        if need.requirement is None:
+            for candidate in need.candidates:
+                key = (candidate.identifier, asked.unusable[candidate])
+                rows.setdefault(key, []).append(candidate)
+    return tuple(
+        Unusable(identifier=identifier, candidates=tuple(candidates), reason=reason)
+        for (identifier, reason), candidates in rows.items()
+    )
+
+
+def _lacking(asked: Asked, core: Sequence[Root], needs: Sequence[Need]) -> tuple[Lacking, ...]:
+    asks = [root.requirement for root in core]
+    asks += [need.requirement for need in needs if need.requirement is not None]
+    found = []
+    named: set[Identifier] = set()
+    for requirement in dict.fromkeys(asks):
+        identifier = requirement.identifier
+        if identifier in named or any(True for _ in asked.candidates(identifier, [requirement])):
+            continue
+        named.add(identifier)
+        found.append(
+            Lacking(
+                requirement=requirement,
+                offered=tuple(asked.candidates(identifier, ())),
+                rejected=tuple(asked.rejections(identifier)),
+            )
+        )
+    return tuple(found)
+
+
+def _ways(
+    trial: _Trial,
+    roots: Sequence[Root],
+    core: Sequence[Root],
+    relax: Callable[[Root], Sequence[Root]] | None,
+) -> tuple[Way, ...]:
+    found: list[Way] = []
+    for origin in _origins(core):
+        removed = tuple(root for root in roots if root.origin == origin)
+        proposals: list[tuple[Root, ...]] = []
+        if relax is not None:
+            proposals = [tuple(relax(root)) for root in removed]
+            proposals = [each for several in proposals for each in ((one,) for one in several)]
+        for instead in [*proposals, ()]:
+            changed = _replaced(roots, origin, instead)
+            outcome = trial.outcome(changed) if changed else None
+            if isinstance(outcome, Resolution):
+                found.append(Way(removed=removed, instead=instead, pins=outcome.pins))
+                break
+    return tuple(found)
+
+
+def _replaced(roots: Sequence[Root], origin: Hashable, instead: Sequence[Root]) -> list[Root]:
+    """The roots with others in the place of those of one origin."""
+    place = next(number for number, root in enumerate(roots) if root.origin == origin)
+    before = [root for root in roots[:place] if root.origin != origin]
+    after = [root for root in roots[place:] if root.origin != origin]
+    return [*before, *instead, *after]

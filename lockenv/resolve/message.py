@@ -1,0 +1,134 @@
+"""An explanation in words: what, why and fix of the error that a user reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lockenv.errors import NoSolutionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Sequence
+
+    from lockenv.resolve.answer import Root
+    from lockenv.resolve.explain import Explanation, Lacking, Link, Unusable, Way
+    from lockenv.resolve.protocol import Candidate, Identifier
+
+# More lines do not explain more.
+_MOST_LINKS = 20
+_MOST_REJECTED = 5
+_WIDEST_ASK = 60
+
+
+def explained(
+    explanation: Explanation, *, where: Callable[[Hashable], str], place: str = ""
+) -> NoSolutionError:
+    """The error to show. ``where`` says where an origin stands; ``place`` is ``target gpu``."""
+    asks = _asks(explanation.roots, where)
+    links = [_link(link) for link in explanation.links if not _is_own_name(link)]
+    if len(links) > _MOST_LINKS:
+        left_out = len(links) - _MOST_LINKS
+        links = [*links[:_MOST_LINKS], f"and {left_out} more requirements in between"]
+    why = [
+        *asks,
+        *links,
+        *(_unusable(each) for each in explanation.unusable),
+        *(line for each in explanation.lacking for line in _lacking(each)),
+    ]
+    return NoSolutionError("no-solution", _what(explanation, place), why=why, fix=_fix(explanation))
+
+
+def _what(explanation: Explanation, place: str) -> str:
+    at = f" for {place}" if place else ""
+    gone = [each for each in explanation.lacking if not each.offered]
+    if gone:
+        name = _name(gone[0].requirement.identifier)
+        if not gone[0].rejected:
+            return f"there is no package {name}{at}"
+        return f"no version of {name} can be used{at}"
+    if len(explanation.roots) == 1 or len({root.origin for root in explanation.roots}) == 1:
+        return f"what you ask for cannot be answered{at}"
+    return f"no set of packages answers every request{at}"
+
+
+def _asks(roots: Sequence[Root], where: Callable[[Hashable], str]) -> list[str]:
+    """One line for each origin; of an extra's roots the one that names the extra."""
+    by_origin: dict[Hashable, str] = {}
+    for root in roots:
+        text = f"you ask for {root.requirement}"
+        by_origin[root.origin] = max(by_origin.get(root.origin, ""), text, key=len)
+    width = min(_WIDEST_ASK, max(map(len, by_origin.values()), default=0))
+    return [f"{text:{width}}  {where(origin)}".rstrip() for origin, text in by_origin.items()]
+
+
+def _is_own_name(link: Link) -> bool:
+    """An extra asks for its own bare name at the same version: that explains nothing."""
+    target = link.requirements[0].identifier
+    return target.name == link.identifier.name and target.ecosystem == link.identifier.ecosystem
+
+
+def _name(identifier: Identifier) -> str:
+    if identifier.qualifier and identifier.ecosystem == "pypi":
+        return f"{identifier.name}[{identifier.qualifier}]"
+    return identifier.name
+
+
+def _versions(identifier: Identifier, candidates: Sequence[Candidate]) -> str:
+    name = _name(identifier)
+    texts = [each.version_text for each in candidates]
+    if len(texts) == 1:
+        return f"{name} {texts[0]}".rstrip()
+    if len(texts) == 2:
+        return f"{name} {texts[0]} and {texts[1]}"
+    return f"{name} {texts[0]} to {texts[-1]} ({len(texts)} versions)"
+
+
+def _link(link: Link) -> str:
+    subject = _versions(link.identifier, link.candidates)
+    verb = "needs" if len(link.candidates) == 1 else "need"
+    first = link.requirements[0]
+    alike = all(each == first for each in link.requirements)
+    return f"{subject} {verb} {first}" + ("" if alike else " and the like")
+
+
+def _unusable(unusable: Unusable) -> str:
+    return (
+        f"{_versions(unusable.identifier, unusable.candidates)} cannot be used: {unusable.reason}"
+    )
+
+
+def _lacking(lacking: Lacking) -> list[str]:
+    identifier = lacking.requirement.identifier
+    lines = []
+    if lacking.offered:
+        there = _versions(identifier, lacking.offered)
+        lines.append(f"nothing answers {lacking.requirement}: there is {there}")
+    elif not lacking.rejected:
+        lines.append(f"nothing is offered by the name {_name(identifier)}")
+    shown = lacking.rejected[:_MOST_REJECTED]
+    lines += [f"{_name(identifier)} {each.version}: {each.reason}" for each in shown]
+    if len(lacking.rejected) > len(shown):
+        lines.append(f"and {len(lacking.rejected) - len(shown)} older versions likewise")
+    return lines
+
+
+def _fix(explanation: Explanation) -> str:
+    unknown = [each for each in explanation.lacking if not each.offered and not each.rejected]
+    if unknown:
+        name = unknown[0].requirement.identifier.name
+        return f"check the spelling of {name}, or declare the source that has it"
+    if not explanation.ways:
+        return "relax or remove more than one of these requests"
+    ways = "; ".join(_way(way) for way in explanation.ways)
+    if len(explanation.ways) == 1:
+        return f"this was checked to work: {ways}"
+    return f"any one of these was checked to work: {ways}"
+
+
+def _way(way: Way) -> str:
+    if not way.instead:
+        text = max((str(root.requirement) for root in way.removed), key=len)
+        return f"drop {text}"
+    instead = way.instead[0].requirement
+    pin = way.pins.get(instead.identifier)
+    taken = f" (takes {pin.version_text})" if pin is not None and pin.version_text else ""
+    return f"{instead}{taken}"
