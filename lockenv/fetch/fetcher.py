@@ -173,21 +173,31 @@ class StoreFetcher:
                 del self._running[key]
 
     def _page(self, url: str, accept: str, limit: int) -> Page | None:
-        local = path_of(url)
-        if local is not None:
-            return local_page(url, local, limit)
+        if self._is_local(url):
+            return self._local(url, limit)
         stored = self._current(url, "", None, accept, limit)
         return None if stored is None else _as_page(stored[0], stored[1])
 
     def _distilled(
         self, url: str, kind: str, distill: Callable[[Page], bytes], accept: str, limit: int
     ) -> bytes | None:
-        local = path_of(url)
-        if local is not None:
-            page = local_page(url, local, limit)
+        if self._is_local(url):
+            page = self._local(url, limit)
             return None if page is None else distill(page)
         stored = self._current(url, kind, distill, accept, limit)
         return None if stored is None else stored[1]
+
+    def _is_local(self, url: str) -> bool:
+        """Whether only files of this machine answer for an address: they need no store."""
+        return all(address.startswith("file:") for address in self._mirrors.candidates(url))
+
+    def _local(self, url: str, limit: int) -> Page | None:
+        for address in self._mirrors.candidates(url):
+            path = path_of(address)
+            page = None if path is None else local_page(address, path, limit)
+            if page is not None:
+                return replace(page, asked=url, mirrored=address != url)
+        return None
 
     def _current(
         self,
@@ -253,6 +263,9 @@ class StoreFetcher:
                 headers["If-None-Match"] = stored[0].etag
             elif stored[0].last_modified:
                 headers["If-Modified-Since"] = stored[0].last_modified
+        path = path_of(address)
+        if path is not None:
+            return _local_answer(address, local_page(address, path, limit))
         answer = self._line.open().ask(address, headers=headers, limit=limit)
         usable = {200, 304, 404, 410} if len(headers) > 1 else {200, 404, 410}
         if answer.status not in usable:
@@ -286,17 +299,15 @@ class StoreFetcher:
 
     def remote(self, url: str) -> RemoteFile | None:
         """The file by ranges; see the port."""
-        local = path_of(url)
-        if local is not None:
-            return LocalFile(local) if local.is_file() else None
-        if self.offline:
-            return None
-        from lockenv.fetch.remote import open_remote  # noqa: PLC0415 - start-up, see `Line`
-
         for address in self._mirrors.candidates(url):
+            path = path_of(address)
+            if path is not None and path.is_file():
+                return LocalFile(path)
             host = urlsplit(address).netloc
-            if host in self._no_ranges:
+            if path is not None or self.offline or host in self._no_ranges:
                 continue
+            from lockenv.fetch.remote import open_remote  # noqa: PLC0415 - start-up, see `Line`
+
             try:
                 file = open_remote(self._line.open(), address)
             except NetworkError:
@@ -309,14 +320,14 @@ class StoreFetcher:
 
     def head_size(self, url: str) -> int | None:
         """How many bytes the file has; see the port."""
-        local = path_of(url)
-        if local is not None:
-            return local.stat().st_size if local.is_file() else None
-        if self.offline:
-            return None
-        from lockenv.fetch.remote import head_size  # noqa: PLC0415 - start-up, see `Line`
-
         for address in self._mirrors.candidates(url):
+            path = path_of(address)
+            if path is not None and path.is_file():
+                return path.stat().st_size
+            if path is not None or self.offline:
+                continue
+            from lockenv.fetch.remote import head_size  # noqa: PLC0415 - start-up, see `Line`
+
             size = head_size(self._line.open(), address)
             if size is not None:
                 return size
@@ -336,14 +347,15 @@ class StoreFetcher:
         )
 
     def _blob(self, wanted: Wanted) -> Path:
-        local = [url for url in wanted.urls if url.startswith("file:")]
-        if self.offline and not local:
+        addresses = self._addresses(wanted.urls)
+        if not addresses and wanted.urls:
             raise _offline(wanted.name)
-        urls = local if self.offline else wanted.urls
-        addresses = dict.fromkeys(
-            address for url in urls for address in self._mirrors.candidates(url)
-        )
-        return self._downloads().blob(wanted, tuple(addresses))
+        return self._downloads().blob(wanted, addresses)
+
+    def _addresses(self, urls: Iterable[str]) -> tuple[str, ...]:
+        """Where to ask for canonical addresses, each once; offline only on this machine."""
+        found = dict.fromkeys(one for url in urls for one in self._mirrors.candidates(url))
+        return tuple(one for one in found if not self.offline or one.startswith("file:"))
 
     def blobs(self, wanted: Iterable[Wanted]) -> Iterator[tuple[Wanted, Path]]:
         """Many files in parallel; see the port."""
@@ -367,9 +379,9 @@ class StoreFetcher:
 
     def download(self, url: str, *, limit: int = 8 << 30) -> tuple[Digest, int, Path]:
         """A file whose digest nobody knows; see the port."""
-        if self.offline and not url.startswith("file:"):
+        addresses = self._addresses((url,))
+        if not addresses:
             raise _offline(url)
-        addresses = (url,) if url.startswith("file:") else tuple(self._mirrors.candidates(url))
         return self._once(("download", url), lambda: self._downloads().download(addresses, limit))
 
     def has_blob(self, digest: Digest) -> Path | None:
@@ -403,6 +415,15 @@ class StoreFetcher:
         from lockenv.fetch.blobs import Downloads  # noqa: PLC0415 - start-up, see `Line`
 
         return Downloads(self.store, self._line.open, self._options.patience)
+
+
+def _local_answer(address: str, page: Page | None) -> Answer:
+    from lockenv.fetch.transport import Answer  # noqa: PLC0415 - start-up, see `Line`
+
+    if page is None:
+        return Answer(status=404, url=address, headers={})
+    headers = {"content-type": page.content_type, "cache-control": "no-cache"}
+    return Answer(status=200, url=page.url, headers=headers, body=page.body)
 
 
 def _as_page(stored: StoredPage, body: bytes) -> Page:

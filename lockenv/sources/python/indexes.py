@@ -69,7 +69,7 @@ class Indexes:
 
     def _simple(self, index: Index, name: str) -> Listing | None:
         def distill(page: Page) -> bytes:
-            mirror = urlsplit(page.url).netloc if page.mirrored else ""
+            mirror = (urlsplit(page.url).netloc or "file:") if page.mirrored else ""
             try:
                 listing = parse_page(
                     name,

@@ -66,10 +66,8 @@ def pin(source: PythonSource, release: Release, extras: Iterable[str] = ()) -> L
 def canonical_url(fetcher: Fetcher, release: Release) -> str | None:
     """The canonical address of a file; None where only a mirror or this machine has it."""
     url = release.file.url
-    if url.startswith("file:"):
-        return None
     if not release.mirror:
-        return url
+        return None if url.startswith("file:") else url
     known = fetcher.canonical(url)
     if known != url or url.startswith(PYTHON_FILES):
         return known
@@ -81,4 +79,4 @@ def canonical_url(fetcher: Fetcher, release: Release) -> str | None:
     ):
         return PYTHON_FILES + tail[1]
     # A mirror that passes pages on unchanged names the origin's own addresses.
-    return None if urlsplit(url).netloc == release.mirror else url
+    return None if urlsplit(url).netloc in {release.mirror, ""} else url

@@ -72,7 +72,8 @@ class PythonSource:
         self._constraints = self._applicable(request.constraints)
         self._projects: Memo[Project | None] = Memo()
         self._direct: Memo[Release] = Memo()
-        self._metadata: Memo[CoreMetadata] = Memo()
+        self._cheap: Memo[CoreMetadata | None] = Memo()
+        self._costly: Memo[CoreMetadata] = Memo()
         self._guessed: dict[str, set[PythonRequirement]] = {}
 
     # -- what the engine asks ----------------------------------------------------------------------
@@ -171,9 +172,9 @@ class PythonSource:
         Raises:
             UnusableCandidateError: it cannot be read, or does not admit the interpreter.
         """
-        metadata = self._metadata.once(
-            f"{release.place} {release.version}", lambda: self._read(release)
-        )
+        metadata = self._cheaply(release)
+        if metadata is None:
+            metadata = self._costly.once(_key(release), lambda: self._read(release))
         python = metadata.requires_python
         if python is not None and not admits_python(python, self.target.python):
             raise UnusableCandidateError(
@@ -300,18 +301,13 @@ class PythonSource:
         if self._place(identifier.name) is not None:
             return
         best = next(self.candidates(identifier, (requirement,)), None)
-        if best is not None and self._cheaply(best.release):
-            self._look_ahead(self._requirements(best, self.metadata(best.release)))
+        metadata = None if best is None else self._cheaply(best.release)
+        if best is not None and metadata is not None:
+            self._look_ahead(self._requirements(best, metadata))
 
-    def _cheaply(self, release: Release) -> bool:
-        """Read metadata ahead, unless that takes the whole file; whether they are there now."""
-        key = f"{release.place} {release.version}"
-        if not self._metadata.known(key):
-            metadata = self.reader.read(release, cheaply=True)
-            if metadata is None:
-                return False
-            self._metadata.once(key, lambda: metadata)
-        return True
+    def _cheaply(self, release: Release) -> CoreMetadata | None:
+        """The metadata, unless they take the whole file."""
+        return self._cheap.once(_key(release), lambda: self.reader.read(release, cheaply=True))
 
     def _soon(self, work: Callable[[], object]) -> None:
         def quietly() -> None:
@@ -320,6 +316,10 @@ class PythonSource:
                 work()
 
         self.fetcher.soon(quietly)
+
+
+def _key(release: Release) -> str:
+    return f"{release.name} {release.version} {release.place}"
 
 
 def _candidate(identifier: Identifier, release: Release) -> PythonCandidate:
