@@ -9,68 +9,49 @@ from typing import TYPE_CHECKING
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from lockenv.model import Artifact, DirectoryPin, LockedPackage, Target, VcsPin
-
 if TYPE_CHECKING:
-    from packaging.markers import Marker
     from collections.abc import Iterable, Mapping, Sequence
+
+    from packaging.markers import Marker
+
+    from lockenv.model import Artifact, LockedPackage, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pin:
-    """One package chosen for one cell, with everything that the lock records of it.
+class Chosen:
+    """One package chosen for one cell: its entry without targets, groups and dependencies.
 
     ``requires`` are all of its metadata's requirements as they were written; ``extras`` those that
     were activated; ``selections`` those of the project's that reach it.
     """
 
-    name: str
-    version: str | None
-    artifact: Artifact | None
-    index: str | None = None
-    archive_path: str | None = None
-    archive_subdirectory: str | None = None
-    is_direct: bool = False
-    vcs: VcsPin | None = None
-    directory: DirectoryPin | None = None
+    package: LockedPackage
     requires: tuple[str, ...] = ()
-    requires_python: str | None = None
     extras: frozenset[str] = frozenset()
     selections: frozenset[str] = frozenset()
-    yanked: str | None = None
-
-    @property
-    def is_wheel(self) -> bool:
-        """Whether it installs as it is, without a build."""
-        return self.artifact is not None and self.artifact.name.endswith(".whl")
 
 
 def locked_packages(
-    chosen: Mapping[str, tuple[Target, Sequence[Pin]]], former: Iterable[LockedPackage] = ()
+    chosen: Iterable[tuple[Target, Sequence[Chosen]]], former: Iterable[LockedPackage] = ()
 ) -> tuple[LockedPackage, ...]:
-    """The entries for what all cells chose; facts that were locked for a file before are kept.
-
-    ``chosen`` maps a locked target's name to its target and pins.
-    """
-    known = _known_facts(former)
-    alike: dict[tuple[object, ...], list[tuple[Target, Pin]]] = defaultdict(list)
-    for target, pins in chosen.values():
-        for pin in pins:
-            alike[_identity(pin)].append((target, pin))
+    """The entries for what all cells chose; facts that were locked for a file before are kept."""
+    known = known_files(former)
+    alike: dict[tuple[object, ...], list[tuple[Target, Chosen]]] = defaultdict(list)
+    for target, members in chosen:
+        for member in members:
+            alike[_identity(member)].append((target, member))
     return tuple(_entry(members, known) for members in alike.values())
 
 
-def _identity(pin: Pin) -> tuple[object, ...]:
-    """What must be equal for two cells to share an entry."""
-    place: object = pin.index
-    if pin.vcs or pin.directory:
-        place = pin.vcs or pin.directory
-    elif pin.is_direct:
-        place = (pin.artifact, pin.archive_path, pin.archive_subdirectory)
-    return (pin.name, pin.version, place, pin.requires, pin.requires_python, pin.yanked)
+def _identity(member: Chosen) -> tuple[object, ...]:
+    """What must be equal for two cells to share an entry: all but the file that serves them."""
+    package = member.package
+    place = (package.index, package.vcs, package.directory, package.archive_path, package.archive)
+    return (package.name, package.version, place, member.requires, package.requires_python)
 
 
-def _known_facts(former: Iterable[LockedPackage]) -> dict[str, Artifact]:
+def known_files(former: Iterable[LockedPackage]) -> dict[str, Artifact]:
+    """Every file of the entries, by its digest's digits."""
     known: dict[str, Artifact] = {}
     for package in former:
         files = (*package.wheels, package.sdist, package.archive)
@@ -78,42 +59,54 @@ def _known_facts(former: Iterable[LockedPackage]) -> dict[str, Artifact]:
     return known
 
 
-def _entry(members: Sequence[tuple[Target, Pin]], known: Mapping[str, Artifact]) -> LockedPackage:
-    first = members[0][1]
-    targets = tuple(sorted(target.name for target, _ in members))
-    files: dict[str, tuple[Artifact, list[str]]] = {}
-    for target, pin in members:
-        if pin.artifact is not None:
-            artifact = _with_known_facts(pin.artifact, known)
-            files.setdefault(artifact.digest.hex, (artifact, []))[1].append(target.name)
-    artifacts = [
-        replace(artifact, targets=tuple(sorted(names)) if len(files) > 1 else ())
-        for artifact, names in files.values()
-    ]
-    artifacts.sort(key=lambda artifact: artifact.name)
-    entry = LockedPackage(
-        name=first.name,
-        version=first.version,
-        index=first.index,
-        requires_python=first.requires_python,
-        archive_path=first.archive_path,
-        archive_subdirectory=first.archive_subdirectory,
-        vcs=first.vcs,
-        directory=first.directory,
-        targets=targets,
-        groups=tuple(sorted({name for _, pin in members for name in pin.selections})),
-        extras=tuple(sorted({name for _, pin in members for name in pin.extras})),
+def _entry(
+    members: Sequence[tuple[Target, Chosen]], known: Mapping[str, Artifact]
+) -> LockedPackage:
+    first = members[0][1].package
+    files = {"wheels": _Files(known), "sdist": _Files(known), "archive": _Files(known)}
+    for target, member in members:
+        package = member.package
+        for wheel in package.wheels:
+            files["wheels"].add(wheel, target)
+        if package.sdist is not None:
+            files["sdist"].add(package.sdist, target)
+        if package.archive is not None:
+            files["archive"].add(package.archive, target)
+    return replace(
+        first,
+        wheels=files["wheels"].merged(),
+        sdist=next(iter(files["sdist"].merged()), None),
+        archive=next(iter(files["archive"].merged()), None),
+        targets=tuple(sorted(target.name for target, _ in members)),
+        groups=tuple(sorted({name for _, member in members for name in member.selections})),
+        extras=tuple(sorted({name for _, member in members for name in member.extras})),
         dependencies=_dependencies(members),
-        yanked=first.yanked,
+        yanked=next((m.package.yanked for _, m in members if m.package.yanked is not None), None),
     )
-    if first.is_direct:
-        return replace(entry, archive=artifacts[0])
-    wheels = tuple(artifact for artifact in artifacts if artifact.name.endswith(".whl"))
-    sdists = [artifact for artifact in artifacts if not artifact.name.endswith(".whl")]
-    return replace(entry, wheels=wheels, sdist=sdists[0] if sdists else None)
 
 
-def _with_known_facts(artifact: Artifact, known: Mapping[str, Artifact]) -> Artifact:
+class _Files:
+    """The files of one kind of one entry, each with the targets that it serves."""
+
+    def __init__(self, known: Mapping[str, Artifact]) -> None:
+        self._known = known
+        self._found: dict[str, tuple[Artifact, set[str]]] = {}
+
+    def add(self, artifact: Artifact, target: Target) -> None:
+        """Note that a target is served by a file."""
+        artifact = with_known_facts(artifact, self._known)
+        self._found.setdefault(artifact.digest.hex, (artifact, set()))[1].add(target.name)
+
+    def merged(self) -> tuple[Artifact, ...]:
+        """Every file with its targets, by name."""
+        files = [
+            replace(artifact, targets=tuple(sorted(targets)))
+            for artifact, targets in self._found.values()
+        ]
+        return tuple(sorted(files, key=lambda artifact: artifact.name))
+
+
+def with_known_facts(artifact: Artifact, known: Mapping[str, Artifact]) -> Artifact:
     """What an earlier lock knew of the same bytes stays, where this index does not say it."""
     before = known.get(artifact.digest.hex)
     if before is None or before.name != artifact.name:
@@ -126,12 +119,12 @@ def _with_known_facts(artifact: Artifact, known: Mapping[str, Artifact]) -> Arti
     )
 
 
-def _dependencies(members: Sequence[tuple[Target, Pin]]) -> tuple[str, ...]:
+def _dependencies(members: Sequence[tuple[Target, Chosen]]) -> tuple[str, ...]:
     """The requirements that hold for at least one member, as they were asked, canonical, sorted."""
     lines = set()
     for text in members[0][1].requires:
         requirement = Requirement(text)
-        if any(_holds(requirement.marker, target, pin.extras) for target, pin in members):
+        if any(_holds(requirement.marker, target, member.extras) for target, member in members):
             requirement.name = canonicalize_name(requirement.name)
             lines.add(str(requirement))
     return tuple(sorted(lines))

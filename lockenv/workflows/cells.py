@@ -24,15 +24,17 @@ from lockenv.model import (
     Manifest,
     Target,
     TargetTable,
+    sha256,
 )
-from lockenv.tables import newest_build
+from lockenv.tables.builds import newest_build
 
 if TYPE_CHECKING:
-    from packaging.specifiers import SpecifierSet
     from collections.abc import Iterator, Mapping
 
+    from packaging.specifiers import SpecifierSet
+
     from lockenv.model import Lock
-    from lockenv.tables import Build
+    from lockenv.tables.builds import Build
 
 _SPEC = re.compile(r"^(\d+\.\d+(?:\.\d+(?:(?:a|b|rc)\d+)?)?)(t?)$")
 
@@ -175,7 +177,9 @@ def _interpreter(
     stays = kept is not None and kept.source == source and kept.platform == table.platform
     if kept is not None and stays and admits(spec, manifest.requires_python, kept):
         return kept
-    build = newest_build(spec, table.platform, manifest.requires_python)
+    build = newest_build(
+        spec, table.platform, requires_python=manifest.requires_python
+    )
     if build is None:
         raise _no_build(manifest, table, spec)
     return _locked(build, table.platform, source)
@@ -199,7 +203,7 @@ def admits(spec: str, requires: SpecifierSet | None, interpreter: LockedInterpre
 def _locked(build: Build, platform: str, source: str) -> LockedInterpreter:
     artifact = None
     if source == "standalone":
-        artifact = Artifact(name=build.filename, digest=build.digest, url=build.url)
+        artifact = Artifact(name=build.filename, digest=sha256(build.sha256), url=build.url)
     return LockedInterpreter(
         version=build.version,
         platform=platform,

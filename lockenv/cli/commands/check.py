@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lockenv.cli.app import Invocation
 from lockenv.cli.reports import print_report
 from lockenv.cli.scene import open_scene
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from lockenv.cli.app import Invocation
 
 
 def report(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 from click.shell_completion import get_completion_class
 
-from lockenv.cli.app import Invocation
+if TYPE_CHECKING:
+    from lockenv.cli.app import Invocation
 
 
 @click.command(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from lockenv.cli.app import Invocation
 from lockenv.cli.scene import open_scene
 from lockenv.cli.selection import asked_selection, selection_options
+
+if TYPE_CHECKING:
+    from lockenv.cli.app import Invocation
 
 FORMATS = ("pylock", "requirements")
 
@@ -25,7 +29,7 @@ Examples:
 @click.option("--check", is_flag=True, help="Write nothing; status 1 if FILE is not fresh.")
 @click.pass_obj
 def command(
-    invocation: Invocation, *, form: str, output: str | None, check: bool, **selection: object
+    invocation: Invocation, /, *, form: str, output: str | None, check: bool, **selection: object
 ) -> int:
     """Write the lock in another tool's format: pylock (PEP 751) or requirements (with hashes)."""
     from lockenv.workflows.export import ExportOptions, export  # noqa: PLC0415 - start-up

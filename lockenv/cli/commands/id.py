@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from lockenv.cli.app import Invocation
 from lockenv.cli.scene import open_scene
 from lockenv.cli.selection import asked_selection, selection_options
+
+if TYPE_CHECKING:
+    from lockenv.cli.app import Invocation
 
 
 @click.command(
@@ -19,7 +23,7 @@ Examples:
 @selection_options
 @click.option("--image", metavar="NAME", is_flag=False, flag_value="", help="Of a declared image.")
 @click.pass_obj
-def command(invocation: Invocation, *, image: str | None, **selection: object) -> int:
+def command(invocation: Invocation, /, *, image: str | None, **selection: object) -> int:
     """Print the environment digest: what can be installed, and nothing else, as one sha256."""
     from lockenv.workflows.identify import identify  # noqa: PLC0415 - start-up
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from lockenv.cli.app import Invocation
 from lockenv.cli.scene import open_scene
+
+if TYPE_CHECKING:
+    from lockenv.cli.app import Invocation
 
 
 @click.command(

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from lockenv.cli.app import Invocation
 from lockenv.cli.scene import open_scene
 from lockenv.cli.selection import asked_selection, selection_options
+
+if TYPE_CHECKING:
+    from lockenv.cli.app import Invocation
 
 
 @click.command(
@@ -31,6 +35,7 @@ Examples:
 @click.pass_obj
 def command(  # noqa: PLR0913 - one parameter an option, as click calls it
     invocation: Invocation,
+    /,
     *,
     no_sync: bool,
     venv: str | None,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from lockenv.cli.app import Invocation
 from lockenv.cli.scene import open_scene
 from lockenv.cli.selection import asked_selection, selection_options
+
+if TYPE_CHECKING:
+    from lockenv.cli.app import Invocation
 
 
 @click.command(
@@ -24,10 +28,10 @@ Examples:
 )
 @click.pass_obj
 def command(
-    invocation: Invocation, *, no_sync: bool, venv: str | None, place: str, **selection: object
+    invocation: Invocation, /, *, no_sync: bool, venv: str | None, place: str, **selection: object
 ) -> int:
     """Sync, then start your shell in the environment; leave it with `exit`."""
-    from lockenv.workflows.run import RunOptions, user_shell, run  # noqa: PLC0415 - start-up
+    from lockenv.workflows.run import RunOptions, run, user_shell  # noqa: PLC0415 - start-up
 
     options = RunOptions(
         selection=asked_selection(selection),

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lockenv.cli.app import Invocation
 from lockenv.cli.scene import open_scene
 from lockenv.cli.selection import asked_selection, selection_options
 
 if TYPE_CHECKING:
+    from lockenv.cli.app import Invocation
     from lockenv.workflows.selection import AskedSelection
 
 
@@ -43,6 +43,7 @@ Examples:
 @click.pass_obj
 def command(  # noqa: PLR0913 - one parameter an option, as click calls it
     invocation: Invocation,
+    /,
     *,
     inexact: bool,
     no_project: bool,

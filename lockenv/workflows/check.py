@@ -1,0 +1,237 @@
+"""``check``: the drift gate. Offline, clock-free, read-only (contract 4, 6)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockenv.errors import InputError, LockenvError
+from lockenv.lockfile import (
+    Scope,
+    asked_lines,
+    decode_lock,
+    image_requests,
+    inspect_lock,
+    self_check,
+    stale,
+)
+from lockenv.model import LOCK_NAME, Finding
+from lockenv.workflows.cells import expand
+from lockenv.workflows.project import Project, manifest_in, read_project
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lockenv.model import Ignore, Lock
+    from lockenv.workflows.scene import Scene
+
+#: Severities where the manifest's policy says nothing; all others are errors (contract 6).
+_WARNINGS = {"LE108", "LE401", "LE402", "LE403", "LE801", "LE802", "LE803"}
+_GRAVE = {"LE201": 4, "LE202": 4, "LE203": 4, "LE206": 2}
+#: Several in one run: the most severe, in this order (contract 5).
+_ORDER = (4, 2, 8, 5, 6, 1)
+#: Folders that hold no project of the user's.
+_SKIPPED = {".git", ".venv", "node_modules", "__pycache__", ".tox", ".nox"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckOptions:
+    """What to check: ``layers`` among lock, env, host and image."""
+
+    layers: frozenset[str] = frozenset({"lock"})
+    target: str | None = None
+    image: str | None = None
+    recursive: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckOutcome:
+    """What was found, most important first, and the status that it amounts to."""
+
+    findings: tuple[Finding, ...]
+    status: int
+    summary: str = ""
+
+
+def check(scene: Scene, options: CheckOptions) -> CheckOutcome:
+    """Judge every layer that was asked for."""
+    folders = list(_projects_below(scene.directory)) if options.recursive else [None]
+    if not folders:
+        raise InputError(
+            "no-manifest",
+            f"there is no project in {scene.directory} or below it",
+            fix="lockenv init",
+        )
+    findings: list[Finding] = []
+    statuses = [0]
+    for folder in folders:
+        inner = scene if folder is None else replace(scene, directory=folder)
+        try:
+            found = check_project(inner, options)
+        except LockenvError as error:
+            if folder is None:
+                raise
+            found = [_as_finding(error)]
+            statuses.append(error.status)
+        if folder is not None:
+            found = [_relative(finding, folder, scene.directory) for finding in found]
+        findings += found
+    statuses += [_status_of(finding) for finding in findings]
+    status = next((one for one in _ORDER if one in statuses), max(statuses))
+    return CheckOutcome(
+        findings=tuple(findings), status=status, summary=_summary(options, len(folders))
+    )
+
+
+def _projects_below(top: Path) -> Iterator[Path]:
+    for folder, names, files in os.walk(top):
+        names[:] = sorted(name for name in names if name not in _SKIPPED)
+        place = Path(folder)
+        if {"pyproject.toml", "lockenv.toml"} & set(files) and (
+            LOCK_NAME in files or manifest_in(place) is not None
+        ):
+            yield place
+
+
+def _as_finding(error: LockenvError) -> Finding:
+    return Finding(
+        code=error.slug,
+        message=error.what,
+        layer="manifest",
+        fix=error.fix[0] if error.fix else "",
+    )
+
+
+def _relative(finding: Finding, folder: Path, top: Path) -> Finding:
+    prefix = folder.relative_to(top).as_posix()
+    if prefix == ".":
+        return finding
+    return replace(finding, file=f"{prefix}/{finding.file or LOCK_NAME}")
+
+
+def _status_of(finding: Finding) -> int:
+    if finding.severity != "error":
+        return 0
+    if finding.code == "LE108":
+        return 2
+    if finding.code.startswith("LE6"):
+        return 6
+    return _GRAVE.get(finding.code, 1) if finding.code.startswith("LE") else 0
+
+
+def _summary(options: CheckOptions, projects: int) -> str:
+    said = {
+        "lock": f"{LOCK_NAME} answers the manifest",
+        "env": "the environment is what the lock says",
+        "host": "this host fits",
+        "image": "the image is what the lock says",
+    }
+    text = ", ".join(said[layer] for layer in said if layer in options.layers)
+    return f"{projects} projects: {text}" if projects > 1 else text
+
+
+def check_project(scene: Scene, options: CheckOptions) -> list[Finding]:
+    """Every finding of one project, with the manifest's severities, ignored cases left out."""
+    project = read_project(scene.directory)
+    findings, lock = lock_findings(project)
+    if lock is not None and not any(_status_of(finding) in {2, 4} for finding in findings):
+        if "env" in options.layers:
+            from lockenv.workflows.sync import environment_findings  # noqa: PLC0415 - start-up
+
+            findings += environment_findings(scene, project, lock, options.target)
+        if "host" in options.layers:
+            from lockenv.workflows.doctor import host_findings  # noqa: PLC0415 - start-up
+
+            findings += host_findings(scene, lock, options.target)
+        if "image" in options.layers and options.image:
+            from lockenv.workflows.image import image_findings  # noqa: PLC0415 - start-up
+
+            findings += image_findings(scene, project, lock, options.image, options.target)
+    if "lock" not in options.layers:
+        findings = [
+            one for one in findings if one.layer not in {"manifest", "lock"} or _is_fatal(one)
+        ]
+    return judged(project, findings)
+
+
+def _is_fatal(finding: Finding) -> bool:
+    return finding.code == "LE101" or _status_of(finding) in {2, 4}
+
+
+def lock_findings(project: Project) -> tuple[list[Finding], Lock | None]:
+    """The lock against the manifest and against itself."""
+    try:
+        data = project.lock_path.read_bytes()
+    except OSError:
+        missing = Finding(
+            code="LE101",
+            message=f"there is no {LOCK_NAME} beside {project.manifest.file}",
+            layer="manifest",
+            file=project.manifest.file,
+            line=1,
+            fix="lockenv lock",
+        )
+        return [missing], None
+    text = decode_lock(data)
+    inspection = inspect_lock(text)
+    findings = list(inspection.findings)
+    for fault in inspection.faults:
+        raise fault
+    lock = inspection.lock
+    if lock is None:
+        return findings, None
+    findings += self_check(lock, text)
+    findings += drift(project, lock)
+    return findings, lock
+
+
+def drift(project: Project, lock: Lock) -> list[Finding]:
+    """In what the lock does not answer the manifest any more (LE1xx)."""
+    manifest = project.manifest
+    cells = expand(manifest, lock)
+    asked = {
+        cell.name: asked_lines(
+            manifest,
+            Scope(
+                target=cell.target,
+                python=cell.python_spec,
+                groups=cell.groups,
+                extras=cell.extras,
+            ),
+        )
+        for cell in cells
+    }
+    images = image_requests(manifest, [cell.target for cell in cells])
+    return stale(lock, asked, images, project.line)
+
+
+def judged(project: Project, findings: list[Finding]) -> list[Finding]:
+    """The findings with the severities of the manifest's policy, ignored cases left out."""
+    policy = project.manifest.policy.findings
+    kept = []
+    for finding in findings:
+        if any(_matches(ignore, finding) for ignore in project.manifest.ignores):
+            continue
+        said = policy.get(finding.code)
+        if said == "off":
+            continue
+        default = "warning" if finding.code in _WARNINGS and finding.severity != "error" else None
+        severity = {"warn": "warning", "error": "error"}.get(said or "", default)
+        kept.append(finding.at(severity) if severity else finding)
+    return sorted(kept, key=_rank)
+
+
+def _rank(finding: Finding) -> tuple[object, ...]:
+    status = _status_of(finding)
+    order = _ORDER.index(status) if status in _ORDER else len(_ORDER)
+    return (order, finding.file or "", finding.line or 0, finding.code, finding.message)
+
+
+def _matches(ignore: Ignore, finding: Finding) -> bool:
+    return (
+        ignore.code == finding.code
+        and ignore.package in {None, finding.package}
+        and ignore.target in {None, finding.target}
+    )

@@ -1,0 +1,267 @@
+"""``lock``: read both documents, solve each cell, assemble, write canonically and atomically."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from packaging.version import Version
+
+from lockenv import __version__
+from lockenv.errors import InputError, LockenvError
+from lockenv.lockfile import (
+    diff,
+    has_markers,
+    inspect_lock,
+    is_writable,
+    merge,
+    parse_lock,
+    render_diff_text,
+    render_lock,
+    self_check,
+    split_markers,
+)
+from lockenv.manifest import set_sdist_policy, unread_inputs
+from lockenv.model import LOCK_NAME, Lock
+from lockenv.workflows.cells import expand
+from lockenv.workflows.files import read_text, write_atomically
+from lockenv.workflows.moves import parse_moves, search_limits
+from lockenv.workflows.project import Project, read_project
+from lockenv.workflows.solving import Question, answered_by_former, search
+
+if TYPE_CHECKING:
+    from lockenv.workflows.scene import Scene
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockOptions:
+    """What ``lock`` is asked; names are as the command line has them."""
+
+    upgrade: frozenset[str] = frozenset()
+    upgrade_packages: tuple[str, ...] = ()
+    as_of: str | None = None
+    targets: tuple[str, ...] = ()
+    strict: bool = False
+    dry_run: bool = False
+    allow_builds: tuple[str, ...] = ()
+    explain: bool = False
+    trace: str | None = None
+    upgrade_format: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockOutcome:
+    """What came of it; ``difference`` is for a person, and empty where there is none."""
+
+    lock: Lock
+    text: str
+    is_written: bool
+    difference: str
+    notes: tuple[str, ...]
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """The lock that stands there, if it can be used, and what was odd about it."""
+
+    lock: Lock | None = None
+    text: str | None = None
+    notes: tuple[str, ...] = field(default=())
+
+
+def lock(scene: Scene, options: LockOptions) -> LockOutcome:
+    """Make the lock answer the manifest, moving as little as possible; write it if it changed."""
+    project = scene.project()
+    check_tool_version(project)
+    project = _with_allowed_builds(project, options)
+    former = read_former(project)
+    question = ask(scene, project, former.lock, options)
+    new = answered_by_former(question)
+    notes: list[str] = list(former.notes)
+    if new is None:
+        answer = search(scene, question)
+        new, found = answer.lock, answer.notes
+        notes += found
+    text = render_lock(new)
+    parsed = parse_lock(text)
+    _believe(parsed, text)
+    is_changed = text != former.text
+    if is_changed and not options.dry_run:
+        write_atomically(project.lock_path, text)
+    notes += first_notes(project, former.lock)
+    difference = render_diff_text(
+        diff(former.lock, parsed), [target.name for target in parsed.targets]
+    )
+    return LockOutcome(
+        lock=parsed,
+        text=text,
+        is_written=is_changed and not options.dry_run,
+        difference=difference,
+        notes=tuple(notes),
+        summary=_summary(parsed, is_changed=is_changed, is_dry=options.dry_run),
+    )
+
+
+def ask(scene: Scene, project: Project, former: Lock | None, options: LockOptions) -> Question:
+    """Everything that the search must know, from both documents and the options."""
+    known = {
+        "pypi": {package.name for package in former.packages} if former else set(),
+        "deb": {package.name for package in former.system_packages} if former else set(),
+        "cuda": {component.name for component in former.cuda_components} if former else set(),
+    }
+    moves = parse_moves(options.upgrade, options.upgrade_packages, known)
+    limits = search_limits(
+        project.manifest,
+        former,
+        as_of=options.as_of,
+        now=scene.clock(),
+        moves=moves,
+        allow_builds=options.allow_builds,
+    )
+    cells = expand(project.manifest, former, move_interpreters=moves.interpreter)
+    return Question(
+        project=project,
+        cells=cells,
+        former=former,
+        moves=moves,
+        limits=limits,
+        asked_targets=_asked_targets(options.targets, project, former),
+        strict=options.strict,
+        explain=options.explain,
+        trace=options.trace,
+    )
+
+
+def _asked_targets(
+    names: tuple[str, ...], project: Project, former: Lock | None
+) -> frozenset[str] | None:
+    """The cells that ``--target`` names (a table's name means all of its cells), None for all."""
+    if not names:
+        return None
+    cells = expand(project.manifest, former)
+    chosen: set[str] = set()
+    for name in names:
+        found = {cell.name for cell in cells if name in {cell.name, cell.target.table}}
+        if not found:
+            every = ", ".join(sorted({cell.name for cell in cells}))
+            raise InputError(
+                "unknown-target",
+                f"{project.manifest.file} has no target {name}",
+                why=f"its targets are {every}",
+                fix="name one of them",
+            )
+        chosen |= found
+    rest = {cell.name for cell in cells} - chosen
+    locked = {target.name for target in former.targets} if former else set()
+    if rest - locked:
+        raise InputError(
+            "unlocked-target",
+            f"{LOCK_NAME} has no target {min(rest - locked)} that could stay as it is",
+            fix="lockenv lock, without --target",
+        )
+    return frozenset(chosen)
+
+
+def read_former(project: Project) -> Former:
+    """The former lock for a new one: whatever is wrong with it is mended by locking again.
+
+    Raises `InputError` only for a lock of a newer format, which an older tool must not overwrite.
+    """
+    text = read_text(project.lock_path)
+    if text is None:
+        return Former()
+    if has_markers(text):
+        return _merged(text)
+    inspection = inspect_lock(text)
+    if any(finding.code == "LE108" for finding in inspection.findings):
+        newer = next(one for one in inspection.findings if one.code == "LE108")
+        if inspection.lock is None or not is_writable(inspection.lock.version):
+            raise InputError("LE108", newer.message, fix=newer.fix)
+    try:
+        return Former(parse_lock(text), text)
+    except LockenvError as error:
+        return Former(
+            None,
+            text,
+            (f"{LOCK_NAME} could not be used ({error.what}): every package is chosen anew",),
+        )
+
+
+def _merged(text: str) -> Former:
+    """Both sides of a merge, joined by meaning; where both moved a pin, it is chosen again."""
+    try:
+        ours, theirs, base = split_markers(text)
+        sides = (parse_lock(base) if base else Lock(), parse_lock(ours), parse_lock(theirs))
+    except (LockenvError, ValueError):
+        note = f"{LOCK_NAME} has merge markers that do not pair up: every package is chosen anew"
+        return Former(None, text, (note,))
+    merged = merge(*sides)
+    names = ", ".join(sorted({name for names in merged.conflicts.values() for name in names}))
+    notes = [f"{LOCK_NAME} had merge markers: both sides were joined"]
+    if names:
+        notes.append(f"both sides moved {names}: chosen again")
+    return Former(merged.lock, text, tuple(notes))
+
+
+def check_tool_version(project: Project) -> None:
+    """Refuse to work where ``requires-lockenv`` asks for another lockenv."""
+    wanted = project.manifest.requires_lockenv
+    if wanted is not None and not wanted.contains(Version(__version__), prereleases=True):
+        raise InputError(
+            "other-lockenv",
+            f"{project.manifest.file} asks for lockenv{wanted}, this is {__version__}",
+            fix=f"install lockenv{wanted}",
+        )
+
+
+def _with_allowed_builds(project: Project, options: LockOptions) -> Project:
+    if not options.allow_builds or options.dry_run:
+        return project
+    path = project.root / project.manifest.file
+    text = project.manifest.files[project.manifest.file]
+    for name in options.allow_builds:
+        text = set_sdist_policy(text, project.manifest.file, name)
+    write_atomically(path, text)
+    return read_project(project.root)
+
+
+def _believe(new: Lock, text: str) -> None:
+    """Check the answer before it is believed: whatever we write, ``check`` accepts."""
+    faults = [finding for finding in self_check(new, text) if finding.severity == "error"]
+    if faults:
+        first = faults[0]
+        message = f"the new lock contradicts itself: {first.code} {first.message}"
+        raise AssertionError(message)
+
+
+def first_notes(project: Project, former: Lock | None) -> list[str]:
+    """What is said once, with the first lock of a project."""
+    if former is not None:
+        return []
+    notes = []
+    manifest = project.manifest
+    if not manifest.target_tables or _has_implied_target(project):
+        notes.append(
+            "no target is declared: locked for linux-x86_64 alone"
+            ' (targets = ["linux-x86_64", …] says which)'
+        )
+    unread = unread_inputs(manifest, sorted(path.name for path in project.root.iterdir()))
+    if unread:
+        notes.append(f"not read: {', '.join(unread)} (lockenv init translates what it can)")
+    return notes
+
+
+def _has_implied_target(project: Project) -> bool:
+    origin = next(iter(project.manifest.target_tables.values())).origin
+    return not origin.path or origin.path[-1:] == ()
+
+
+def _summary(new: Lock, *, is_changed: bool, is_dry: bool) -> str:
+    counted = [(len(new.packages), "package"), (len(new.system_packages), "system package")]
+    parts = [f"{count} {word}{'' if count == 1 else 's'}" for count, word in counted if count]
+    count = len(new.targets)
+    content = f"{' and '.join(parts) or 'nothing'} for {count} target{'' if count == 1 else 's'}"
+    if not is_changed:
+        return f"{LOCK_NAME} is up to date: {content}"
+    return f"{LOCK_NAME} {'would change' if is_dry else 'written'}: {content}"

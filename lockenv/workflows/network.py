@@ -1,0 +1,40 @@
+"""The fetcher that a manifest's declared origins and the user's settings make together."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockenv.fetch import JOBS, FetchOptions, open_fetcher
+from lockenv.settings import read_credentials
+from lockenv.workflows.python_layer import indexes_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lockenv.fetch import StoreFetcher
+    from lockenv.model import Manifest
+    from lockenv.workflows.scene import Scene
+
+
+@contextmanager
+def open_network(scene: Scene, manifest: Manifest | None) -> Iterator[StoreFetcher]:
+    """A fetcher on the user's store; credentials go to the manifest's origins and nowhere else."""
+    settings = scene.settings
+    declared = [(index.name, index.url) for index in indexes_of(manifest)] if manifest else []
+    if manifest is not None and manifest.system is not None:
+        declared += [(archive.name, archive.url) for archive in manifest.system.archives]
+    credentials = read_credentials(os.environ, home=Path.home(), declared=declared)
+    options = FetchOptions(
+        mirrors=settings.mirrors,
+        credentials=credentials,
+        offline=settings.offline,
+        jobs=settings.jobs or JOBS,
+        proxy=settings.proxy,
+        ca_bundle=settings.ca_bundle,
+        clock=lambda: scene.clock().timestamp(),
+    )
+    with open_fetcher(settings.cache_dir, options) as fetcher:
+        yield fetcher

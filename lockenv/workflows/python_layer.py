@@ -1,0 +1,256 @@
+"""The Python layer of `lock`: a source and a search for each cell, and what they chose."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from lockenv.lockfile import artifact_for, entries_of
+from lockenv.model import Index, Manifest, SourceRule
+from lockenv.resolve import Root as Asked
+from lockenv.resolve import resolve
+from lockenv.sources.python import (
+    PYPI,
+    Pin,
+    PythonCandidate,
+    PythonRequest,
+    PythonRequirement,
+    PythonSource,
+    pin,
+)
+from lockenv.tables.addresses import PYTHON_INDEX
+from lockenv.workflows.assemble import Chosen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from lockenv.fetch import StoreFetcher
+    from lockenv.model import Lock, Progress
+    from lockenv.resolve import Event, Identifier, Resolution
+    from lockenv.sources.python import SdistMetadata
+    from lockenv.workflows.alignment import Steer
+    from lockenv.workflows.cells import Cell, Root
+
+
+class _Everything(Collection[str]):
+    """The collection that every name is in."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+_EVERYTHING = _Everything()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What of time and builds a lock admits; times are RFC 3339 in UTC."""
+
+    as_of: str | None = None
+    released_before: str | None = None
+    allow_builds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PythonAnswer:
+    """What the search for one cell chose."""
+
+    cell: Cell
+    source: PythonSource
+    resolution: Resolution
+    versions: Mapping[str, str]
+
+
+class PythonLayer:
+    """Asks for one manifest's cells; sources of one cell share what they learned."""
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        root: Path,
+        fetcher: StoreFetcher,
+        *,
+        former: Lock | None,
+        limits: Limits,
+        builder: Callable[[Cell], SdistMetadata] | None = None,
+        progress: Progress,
+        listen: Callable[[Event], None] | None = None,
+    ) -> None:
+        self._manifest = manifest
+        self._root = root
+        self._fetcher = fetcher
+        self._former = former
+        self._limits = limits
+        self._builder = builder
+        self._progress = progress
+        self._listen = listen
+
+    def solve(self, cell: Cell, steer: Steer, moved: Collection[str] = frozenset()) -> PythonAnswer:
+        """The best answer for a cell; pins of names in ``moved`` are not remembered.
+
+        Raises `NoSolutionError` with the manifest's lines that clash.
+        """
+        source = PythonSource(
+            self._fetcher,
+            cell.target,
+            self._request(cell, steer, moved),
+            sdist_metadata=self._builder(cell) if self._builder else None,
+            progress=self._progress,
+        )
+        roots = [
+            Asked(requirement=asked, origin=root)
+            for root in cell.roots
+            for asked in source.asked(root.ask.requirement)
+        ]
+        resolution = resolve({PYPI: source}, roots, listen=self._listen)
+        return PythonAnswer(
+            cell=cell,
+            source=source,
+            resolution=resolution,
+            versions={
+                identifier.name: Version(candidate.version_text).public
+                for identifier, candidate in resolution.pins.items()
+                if not identifier.qualifier and _has_version(candidate)
+            },
+        )
+
+    def solve_build(self, cell: Cell, roots: tuple[Root, ...], steer: Steer) -> PythonAnswer:
+        """A build environment of a cell: its own search, free of the project's own pins."""
+        return self.solve(replace(cell, roots=roots), steer, _EVERYTHING)
+
+    def _request(self, cell: Cell, steer: Steer, moved: Collection[str]) -> PythonRequest:
+        manifest = self._manifest
+        fixed = [Requirement(f"{name}=={version}") for name, version in sorted(steer.fixed.items())]
+        policy = manifest.policy
+        builds = dict(policy.sdist_by_package)
+        builds |= {canonicalize_name(name): "locked-build" for name in self._limits.allow_builds}
+        return PythonRequest(
+            indexes=indexes_of(manifest),
+            rules=rules_for(manifest, cell.target.table),
+            constraints=(
+                *(ask.requirement for ask in manifest.constraints),
+                *(ask.requirement for ask in cell.table.constraints),
+                *fixed,
+            ),
+            overrides=tuple(ask.requirement for ask in manifest.overrides),
+            exclude=frozenset(canonicalize_name(name) for name in manifest.exclude),
+            prerelease=manifest.prerelease,
+            prerelease_names=frozenset(map(canonicalize_name, manifest.prerelease_names)),
+            resolution=manifest.resolution,
+            direct_names=frozenset(
+                canonicalize_name(root.ask.requirement.name) for root in cell.roots
+            ),
+            as_of=self._limits.as_of,
+            released_before=self._limits.released_before,
+            exempt=tuple(ask.requirement for ask in manifest.exempt),
+            sdist=policy.sdist,
+            sdist_by_package=builds,
+            allow=tuple(ask.requirement for ask in policy.allow),
+            deny=tuple(ask.requirement for ask in policy.deny),
+            pins={name: one for name, one in self._pins(cell).items() if name not in moved},
+            aligned={name: (version,) for name, version in steer.preferred.items()},
+            root=self._root,
+        )
+
+    def _pins(self, cell: Cell) -> dict[str, Pin]:
+        """What the former lock has for the cell."""
+        if self._former is None:
+            return {}
+        found = {}
+        for name, package in entries_of(self._former, cell.name).items():
+            artifact = artifact_for(package, cell.name)
+            if package.version is not None:
+                digests = frozenset({str(artifact.digest)}) if artifact else frozenset()
+                found[name] = Pin(package.version, digests)
+        return found
+
+
+def _has_version(candidate: object) -> bool:
+    return isinstance(candidate, PythonCandidate) and candidate.release.kind != "directory"
+
+
+def indexes_of(manifest: Manifest) -> tuple[Index, ...]:
+    """The indexes in order of priority; the public default one last unless another is."""
+    ordered = [index for index in manifest.indexes if not index.default]
+    defaults = [index for index in manifest.indexes if index.default]
+    if not defaults:
+        defaults = [Index(name="pypi", url=PYTHON_INDEX, default=True)]
+    return (*ordered, *defaults)
+
+
+def rules_for(manifest: Manifest, table: str) -> dict[str, SourceRule]:
+    """The source of each package that has one for a target: the first rule that fits."""
+    found: dict[str, SourceRule] = {}
+    for name, rules in manifest.sources.items():
+        for rule in rules:
+            if not rule.targets or table in rule.targets:
+                found.setdefault(canonicalize_name(name), rule)
+    return found
+
+
+def chosen_packages(answer: PythonAnswer) -> list[Chosen]:
+    """What an answer amounts to, package by package; asks for sizes that the index did not say."""
+    reached = _selections(answer)
+    extras: dict[str, set[str]] = {}
+    for identifier in answer.resolution.pins:
+        if identifier.qualifier:
+            extras.setdefault(identifier.name, set()).add(identifier.qualifier)
+    found = []
+    for identifier, candidate in answer.resolution.pins.items():
+        if identifier.qualifier or not isinstance(candidate, PythonCandidate):
+            continue
+        active = frozenset(extras.get(identifier.name, ()))
+        metadata = answer.source.metadata(candidate.release)
+        found.append(
+            Chosen(
+                package=replace(pin(answer.source, candidate.release), extras=()),
+                requires=metadata.requires_dist,
+                extras=active,
+                selections=frozenset(reached[identifier.name]),
+            )
+        )
+    return found
+
+
+def _selections(answer: PythonAnswer) -> dict[str, set[str]]:
+    """The selections of the project that reach each name."""
+    reached: dict[str, set[str]] = {}
+    edges = answer.resolution.edges
+    by_selection: dict[str, list[Identifier]] = {}
+    for root in answer.cell.roots:
+        for asked in answer.source.asked(root.ask.requirement):
+            by_selection.setdefault(root.selection, []).append(asked.identifier)
+    for selection, starts in by_selection.items():
+        for identifier in _closure(starts, edges):
+            reached.setdefault(identifier.name, set()).add(selection)
+    return reached
+
+
+def _closure(
+    starts: Iterable[Identifier], edges: Mapping[Identifier, tuple[object, ...]]
+) -> set[Identifier]:
+    seen: set[Identifier] = set()
+    waiting = list(starts)
+    while waiting:
+        identifier = waiting.pop()
+        if identifier in seen:
+            continue
+        seen.add(identifier)
+        waiting += [
+            requirement.identifier
+            for requirement in edges.get(identifier, ())
+            if isinstance(requirement, PythonRequirement)
+        ]
+    return seen

@@ -1,0 +1,304 @@
+"""The heart of ``lock``: the former lock as the first proposal, the search only where it fails."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from packaging.version import Version
+
+from lockenv.errors import NoSolutionError
+from lockenv.lockfile import (
+    Scope,
+    image_requests,
+    regrouped,
+    render_lock,
+    request,
+    self_check,
+)
+from lockenv.model import DirectoryPin, Lock, LockedPackage
+from lockenv.workflows.alignment import Difference, Steer, solve_aligned
+from lockenv.workflows.assemble import Chosen, locked_packages
+from lockenv.workflows.builds import locked_builds
+from lockenv.workflows.cells import locked_target
+from lockenv.workflows.check import drift
+from lockenv.workflows.network import open_network
+from lockenv.workflows.python_layer import PythonLayer, chosen_packages
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lockenv.model import LockedImage, LockedInterpreter, LockedTarget
+    from lockenv.workflows.cells import Cell
+    from lockenv.workflows.moves import Moves
+    from lockenv.workflows.project import Project
+    from lockenv.workflows.python_layer import Limits, PythonAnswer
+    from lockenv.workflows.scene import Scene
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One ``lock``, before anything was asked of the world.
+
+    ``asked_targets`` are the cells to solve; None means all.
+    """
+
+    project: Project
+    cells: tuple[Cell, ...]
+    former: Lock | None
+    moves: Moves
+    limits: Limits
+    asked_targets: frozenset[str] | None = None
+    strict: bool = False
+    explain: bool = False
+    trace: str | None = None
+
+    def is_solved(self, cell: Cell) -> bool:
+        """Whether this cell is asked again."""
+        return self.asked_targets is None or cell.name in self.asked_targets
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole lock, and what its reader should know."""
+
+    lock: Lock
+    notes: tuple[str, ...] = ()
+
+
+def scope_of(cell: Cell) -> Scope:
+    """The cell as its request lines are made from."""
+    return Scope(
+        target=cell.target, python=cell.python_spec, groups=cell.groups, extras=cell.extras
+    )
+
+
+def request_lines(question: Question, cell: Cell) -> tuple[str, ...]:
+    """The request of a cell: what the manifest says, and the times that options or ages fixed."""
+    lines = set(request(question.project.manifest, scope_of(cell)))
+    lines = {line for line in lines if not line.startswith("as-of ")}
+    if question.limits.as_of:
+        lines.add(f"as-of {question.limits.as_of}")
+    if question.limits.released_before:
+        lines.add(f"released-before {question.limits.released_before}")
+    return tuple(sorted(lines))
+
+
+def answered_by_former(question: Question) -> Lock | None:
+    """The former lock with the new requests, where it answers them: a verification, no search.
+
+    So a requirement that was loosened, a reordered manifest or a removed export costs nothing and
+    moves nothing.
+    """
+    former = question.former
+    if former is None or not question.moves.is_nothing:
+        return None
+    names = {cell.name for cell in question.cells}
+    if names != {target.name for target in former.targets}:
+        return None
+    if drift(question.project, former):
+        return None
+    proposal = regrouped(
+        replace(
+            former,
+            request={cell.name: request_lines(question, cell) for cell in question.cells},
+            targets=_targets(question),
+            images=_images(question),
+        )
+    )
+    if {package.name for package in proposal.packages} != {one.name for one in former.packages}:
+        return None
+    text = render_lock(proposal)
+    if any(finding.severity == "error" for finding in self_check(proposal, text)):
+        return None
+    return proposal
+
+
+def _targets(question: Question) -> tuple[LockedTarget, ...]:
+    """The targets as the manifest has them now, with what only a search finds out kept."""
+    former = {target.name: target for target in question.former.targets} if question.former else {}
+    found = []
+    for cell in question.cells:
+        target = locked_target(cell)
+        before = former.get(cell.name)
+        if before is not None:
+            target = replace(
+                target,
+                suite=before.suite,
+                epoch=before.epoch,
+                native_libraries=before.native_libraries,
+                cuda=before.cuda,
+            )
+        found.append(target)
+    return tuple(found)
+
+
+def _images(question: Question) -> tuple[LockedImage, ...]:
+    cells = [cell.target for cell in question.cells]
+    asked = image_requests(question.project.manifest, cells)
+    before = {image.key: image for image in question.former.images} if question.former else {}
+    return tuple(
+        replace(image, recorded=before[image.key].recorded)
+        if image.key in before and replace(before[image.key], recorded=()) == image
+        else image
+        for image in asked
+    )
+
+
+def search(scene: Scene, question: Question) -> Answer:
+    """Ask the world for what the former lock cannot answer; every pin that can stay, stays."""
+    with ExitStack() as stack:
+        fetcher = stack.enter_context(open_network(scene, question.project.manifest))
+        layer = PythonLayer(
+            question.project.manifest,
+            question.project.root,
+            fetcher,
+            former=question.former,
+            limits=question.limits,
+            progress=scene.progress,
+        )
+        scene.progress.started("resolve")
+        solved, apart, notes = _solve(question, layer)
+        chosen = {name: chosen_packages(answer) for name, answer in solved.items()}
+        builds = locked_builds(question, layer, solved)
+        scene.progress.finished("resolve")
+    packages = _packages(question, chosen)
+    lock = Lock(
+        request=_requests(question),
+        targets=_targets(question),
+        packages=packages,
+        builds=builds,
+        interpreters=_interpreters(question),
+        images=_images(question),
+    )
+    return Answer(lock=regrouped(lock), notes=(*notes, *map(_apart_note, apart)))
+
+
+def _requests(question: Question) -> dict[str, tuple[str, ...]]:
+    former = question.former.request if question.former else {}
+    return {
+        cell.name: request_lines(question, cell) if question.is_solved(cell) else former[cell.name]
+        for cell in question.cells
+    }
+
+
+def _solve(
+    question: Question, layer: PythonLayer
+) -> tuple[dict[str, PythonAnswer], tuple[Difference, ...], list[str]]:
+    """Beside all old pins first; only where that fails, the fewest move (contract 3)."""
+    cells = {cell.name: cell for cell in question.cells if question.is_solved(cell)}
+    kept = {name: _kept(question, cell) for name, cell in cells.items()}
+    moved = {name: question.moves.of("pypi", versions) for name, versions in kept.items()}
+    asked = {
+        name.removeprefix("pypi:"): version
+        for name, version in question.moves.fixed.items()
+        if name.startswith("pypi:")
+    }
+
+    def solve(cell: str, steer: Steer) -> PythonAnswer:
+        return layer.solve(cells[cell], steer, moved[cell])
+
+    align = question.project.manifest.align
+    staying = {
+        name: {
+            package: version for package, version in versions.items() if package not in moved[name]
+        }
+        for name, versions in kept.items()
+    }
+    beside = {
+        name: Steer(fixed={**staying[name], **asked}, preferred=staying[name]) for name in cells
+    }
+    if any(steer.fixed for steer in beside.values()):
+        try:
+            solved, apart = solve_aligned(list(cells), solve, beside, kept=staying, align=align)
+        except NoSolutionError:
+            if question.strict:
+                raise
+        else:
+            return solved, apart, []
+    free = {name: Steer(fixed=asked, preferred=staying[name]) for name in cells}
+    solved, apart = solve_aligned(list(cells), solve, free, kept=staying, align=align)
+    return solved, apart, _moved_notes(staying, solved)
+
+
+def _kept(question: Question, cell: Cell) -> dict[str, str]:
+    """The public versions that the former lock has for a cell, but for those that no longer fit."""
+    if question.former is None:
+        return {}
+    drifted = {
+        finding.package
+        for finding in drift(question.project, question.former)
+        if finding.target in {None, cell.name} and finding.package
+    }
+    return {
+        package.name: Version(package.version).public
+        for package in question.former.packages
+        if cell.name in package.targets and package.version and package.name not in drifted
+    }
+
+
+def _moved_notes(
+    staying: Mapping[str, Mapping[str, str]], solved: Mapping[str, PythonAnswer]
+) -> list[str]:
+    notes: dict[str, list[str]] = {}
+    for name, answer in solved.items():
+        for package, version in sorted(staying[name].items()):
+            now = answer.versions.get(package)
+            if now is not None and now != version:
+                notes.setdefault(f"{package} {version} had to move to {now}", []).append(name)
+    return [f"{text} ({', '.join(names)})" for text, names in notes.items()]
+
+
+def _apart_note(difference: Difference) -> str:
+    sides = ", ".join(
+        f"{version} for {' and '.join(cells)}" for version, cells in difference.versions.items()
+    )
+    reason = f": {difference.reason}" if difference.reason else ""
+    return f"{difference.name} differs between targets ({sides}){reason}"
+
+
+def _packages(question: Question, chosen: Mapping[str, list[Chosen]]) -> tuple[LockedPackage, ...]:
+    former = question.former.packages if question.former else ()
+    cells = {cell.name: cell for cell in question.cells}
+    entries = list(
+        locked_packages([(cells[name].target, members) for name, members in chosen.items()], former)
+    )
+    own = _own_entry(question)
+    if own is not None:
+        entries.append(own)
+    if question.asked_targets is None:
+        return tuple(entries)
+    return (*entries, *_untouched(question, former))
+
+
+def _own_entry(question: Question) -> LockedPackage | None:
+    """The project itself, where it is installed."""
+    manifest = question.project.manifest
+    if not manifest.package or manifest.project.name is None:
+        return None
+    targets = tuple(cell.name for cell in question.cells if question.is_solved(cell))
+    return LockedPackage(
+        name=manifest.project.name,
+        directory=DirectoryPin(path=".", editable=True),
+        targets=targets,
+        groups=("project",),
+    )
+
+
+def _untouched(question: Question, former: tuple[LockedPackage, ...]) -> tuple[LockedPackage, ...]:
+    """What other targets have stays as it is: an entry of its own, where they share none."""
+    stay = {cell.name for cell in question.cells if not question.is_solved(cell)}
+    found = []
+    for package in former:
+        targets = tuple(name for name in package.targets if name in stay)
+        if targets:
+            found.append(replace(package, targets=targets))
+    return tuple(found)
+
+
+def _interpreters(question: Question) -> tuple[LockedInterpreter, ...]:
+    found: dict[LockedInterpreter, list[str]] = {}
+    for cell in question.cells:
+        found.setdefault(replace(cell.interpreter, targets=()), []).append(cell.name)
+    return tuple(replace(one, targets=tuple(names)) for one, names in found.items())
