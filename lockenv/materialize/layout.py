@@ -85,25 +85,29 @@ def files_of(wanted: WantedPackage, unpacked: Unpacked, layout: Layout) -> tuple
     generated = {command.name for command in commands}
     prefix = f"{layout.site_packages}/"
     folder = unpacked.files_folder
+    library: list[PlacedFile] = []
     files: list[PlacedFile] = []
     for path, digest, size, is_executable, _ in unpacked.files:
         if path in own:
             continue
+        source = f"{folder}/{path}"
+        if ".data/" not in path:  # nearly all of them
+            library.append(PlacedFile(prefix + path, digest, size, is_executable, source))
+            continue
         scheme, rest = unpacked.scheme_of(path)
         if scheme in {"purelib", "platlib"}:
-            target = prefix + rest
-        elif scheme == "scripts":
-            if _wrapped_name(rest) in generated:
-                continue  # a wrapper that the builder made for a command: ours takes its place
-            files += _script(f"{layout.scripts}/{rest}", f"{folder}/{path}", shebang, digest, size)
-            continue
-        else:
-            base = f"{layout.headers}/{unpacked.name}" if scheme == "headers" else ""
-            target = _canonical(f"{base}/{rest}" if base else rest, layout)
-        source = f"{folder}/{path}"
-        files.append(PlacedFile(target, digest, size, is_executable, source))
+            files.append(PlacedFile(prefix + rest, digest, size, is_executable, source))
+        elif scheme != "scripts":
+            base = f"{layout.headers}/{unpacked.name}/" if scheme == "headers" else ""
+            target = _canonical(base + rest, layout)
+            files.append(PlacedFile(target, digest, size, is_executable, source))
+        elif _wrapped_name(rest) not in generated:
+            # A wrapper that the builder made for a command is left out: ours takes its place.
+            files += _script(f"{layout.scripts}/{rest}", source, shebang, digest, size)
     for command in commands:
         files += _command_files(command.name, render_command(command, shebang), layout)
+    _check_protected(files, wanted, unpacked.dist_info, layout)
+    files += library
     files.append(written_file(f"{dist_info}/INSTALLER", f"{INSTALLER}\n".encode()))
     for name, text in (
         ("REQUESTED", "" if wanted.requested else None),
@@ -112,7 +116,6 @@ def files_of(wanted: WantedPackage, unpacked: Unpacked, layout: Layout) -> tuple
     ):
         if text is not None:
             files.append(written_file(f"{dist_info}/{name}", text.encode("utf-8")))
-    _check_protected(files, wanted, unpacked.dist_info, layout)
     unhashed = {f"{dist_info}/RECORD.jws", f"{dist_info}/RECORD.p7s"}
     files.append(_record(files, f"{dist_info}/RECORD", unhashed, layout))
     return tuple(files)

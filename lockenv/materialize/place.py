@@ -74,7 +74,8 @@ class Placer:
                         why=[f"{error.strerror}: {target}"],
                         fix=["use --link-mode auto, or keep store and environment on one disk"],
                     ) from error
-                self._ways = self._ways[1:]
+                if self._ways[0] == way:  # else another thread found out the same
+                    self._ways = self._ways[1:]
             else:
                 return
 

@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,7 +35,7 @@ from lockenv.materialize.state import (
     stamps_of,
     write_state,
 )
-from lockenv.materialize.tree import FolderTree
+from lockenv.materialize.tree import FolderTree, add_files
 from lockenv.materialize.undo import Undo
 from lockenv.materialize.unpack import missing_wheel
 from lockenv.materialize.values import PlacedFile, WantedEnvironment, WantedPackage
@@ -226,20 +227,28 @@ class _Work:
 
     def _install(self, progress: Progress) -> None:
         placed = set(self._kept)
-        for package in self._todo.wheels:
-            files = self._files[package.name]
-            for file in (files[-1], *files[:-1]):  # RECORD first
-                if file.path not in placed:
-                    placed.add(file.path)
-                    self._tree.add_file(file)
-            progress.advanced("install", package.name)
+        with ThreadPoolExecutor(min(4, os.cpu_count() or 1), "install") as pool:
+            placing = []
+            for package in self._todo.wheels:
+                files = self._files[package.name]
+                # RECORD first: whatever is written after it can be found and removed again.
+                mine = [file for file in (files[-1], *files[:-1]) if file.path not in placed]
+                placed.update(file.path for file in mine)
+                placing.append((package.name, pool.submit(add_files, self._tree, mine)))
+            try:
+                for name, future in placing:
+                    future.result()
+                    progress.advanced("install", name)
+            except BaseException:
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
 
     def _refuse_strangers(self) -> None:
         """Refuse to write over a file that no package of the environment owns.
 
         One with the very same bytes is taken over: it goes and comes with the package.
         """
-        if not self._installed.exists:
+        if not self._installed.site_packages:  # a new environment: nothing is there
             return
         leaving = {
             row.path
