@@ -43,7 +43,7 @@ class World:
         return PythonSource(
             self.fetcher,
             target or make_target(),
-            PythonRequest(**asked),  # type: ignore[arg-type] - a builder passes on what it is told
+            PythonRequest(**asked),  # type: ignore[arg-type]  # a builder passes on what it is told
         )
 
 

@@ -5,10 +5,11 @@ from lockenv.formats.index.listing import (
     ListedFile,
     Listing,
     ListingError,
+    Row,
     group,
-    merge,
     parse_listing,
     render_listing,
+    row_of,
     version_of,
 )
 from lockenv.formats.index.page import ACCEPT, normal_time, parse_files, parse_page
@@ -19,12 +20,13 @@ __all__ = [
     "ListedFile",
     "Listing",
     "ListingError",
+    "Row",
     "group",
-    "merge",
     "normal_time",
     "parse_files",
     "parse_listing",
     "parse_page",
     "render_listing",
+    "row_of",
     "version_of",
 ]

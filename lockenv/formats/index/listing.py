@@ -7,13 +7,14 @@ versions that matter: ``VERSION TAB FILE TAB FILE …``; U+001F separates the co
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeAlias
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 #: Part of the name under which kept forms are stored: another number for every change of it.
 KEPT_FORM = "listing-1"
@@ -96,37 +97,35 @@ def version_of(filename: str, name: str) -> str | None:
     return None
 
 
-def group(
-    name: str, files: Iterable[ListedFile], *, status: tuple[str, str], mirror: str
-) -> Listing:
+#: A file as it is kept: its name, and its columns as one text.
+Row: TypeAlias = tuple[str, str]
+
+
+def group(name: str, rows: Iterable[Row], *, status: tuple[str, str], mirror: str) -> Listing:
     """The listing of a project's files; files of other names or without a version are left out."""
-    grouped: dict[Version, list[ListedFile]] = {}
-    known: dict[str, Version | None] = {}
-    for file in files:
-        text = version_of(file.filename, name)
-        if text is None:
-            continue
-        if text not in known:
-            known[text] = _version(text)
-        version = known[text]
+    by_text: dict[str, list[Row]] = {}
+    for row in rows:
+        filename = row[0]
+        text = version_of(filename, name)
+        if text is not None:
+            by_text.setdefault(text, []).append(row)
+    grouped: dict[Version, list[Row]] = {}
+    for text, some in by_text.items():
+        version = _version(text)
         if version is not None:
-            grouped.setdefault(version, []).append(file)
+            grouped.setdefault(version, []).extend(some)
     lines = {
-        str(version): "\t".join(_columns(file) for file in sorted(grouped[version], key=_filename))
+        str(version): "\t".join([columns for _, columns in sorted(grouped[version])])
         for version in sorted(grouped, reverse=True)
     }
     return Listing(
-        versions=tuple(lines),
-        status=status[0],
-        status_reason=status[1],
-        mirror=mirror,
-        lines=lines,
+        versions=tuple(lines), status=status[0], status_reason=status[1], mirror=mirror, lines=lines
     )
 
 
 def render_listing(listing: Listing) -> bytes:
     """The kept form."""
-    head = _COLUMN.join((listing.status, _clean(listing.status_reason), _clean(listing.mirror)))
+    head = _COLUMN.join((listing.status, clean(listing.status_reason), clean(listing.mirror)))
     lines = [head, *(f"{version}\t{rest}" for version, rest in listing.lines.items())]
     return "\n".join(lines).encode("utf-8", "replace")
 
@@ -148,10 +147,6 @@ def parse_listing(data: bytes) -> Listing:
     )
 
 
-def _filename(file: ListedFile) -> str:
-    return file.filename
-
-
 def _version(text: str) -> Version | None:
     try:
         return Version(text)
@@ -159,11 +154,19 @@ def _version(text: str) -> Version | None:
         return None
 
 
+@lru_cache(maxsize=256)
+def _normal(spelling: str) -> str:
+    return canonicalize_name(spelling)
+
+
 def _same(spelling: str, name: str) -> bool:
-    return spelling == name or canonicalize_name(spelling) == name
+    return spelling == name or _normal(spelling) == name
 
 
 def _sdist_version(stem: str, name: str) -> str | None:
+    dash = stem.rfind("-")
+    if _same(stem[:dash], name):
+        return stem[dash + 1 :]
     # Old sdists keep dashes in names and versions, so every dash may be the one in between.
     end = stem.find("-")
     while end != -1:
@@ -173,24 +176,28 @@ def _sdist_version(stem: str, name: str) -> str | None:
     return None
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """The text without what would break the kept form."""
     return text.translate(_CONTROL) if not text.isprintable() else text
 
 
-def _columns(file: ListedFile) -> str:
-    url = _clean(file.url)
+def row_of(file: ListedFile) -> Row:
+    """The file as it is kept."""
+    url = clean(file.url)
     # Nearly every address ends with the file's name, so it is not written twice.
     if url.endswith(file.filename):
         url = url[: -len(file.filename)] + "*"
-    return _COLUMN.join(
+    elif url.endswith("*"):
+        url = url[:-1] + "%2A"
+    return file.filename, _COLUMN.join(
         (
-            _clean(file.filename),
+            clean(file.filename),
             url,
             " ".join(file.hashes),
-            "" if file.requires_python is None else _clean(file.requires_python),
+            "" if file.requires_python is None else clean(file.requires_python),
             "" if file.size is None else str(file.size),
             file.upload_time or "",
-            "" if file.yanked is None else "!" + _clean(file.yanked),
+            "" if file.yanked is None else "!" + clean(file.yanked),
             "" if file.metadata is None else "!" + file.metadata,
         )
     )
@@ -208,13 +215,3 @@ def _file(text: str) -> ListedFile:
         yanked=yanked[1:] if yanked else None,
         metadata=metadata[1:] if metadata else None,
     )
-
-
-def merge(listings: Sequence[Listing]) -> Listing:
-    """Several listings of one project as one (a flat index of many pages)."""
-    lines: dict[str, str] = {}
-    for listing in listings:
-        for version, files in listing.lines.items():
-            lines[version] = f"{lines[version]}\t{files}" if version in lines else files
-    ordered = {version: lines[version] for version in sorted(lines, key=Version, reverse=True)}
-    return Listing(versions=tuple(ordered), lines=ordered)

@@ -14,11 +14,19 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-from lockenv.formats.index.listing import ListedFile, Listing, ListingError, group
+from lockenv.formats.index.listing import (
+    ListedFile,
+    Listing,
+    ListingError,
+    Row,
+    clean,
+    group,
+    row_of,
+)
 from lockenv.model import parse_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 #: JSON is asked for first: it has sizes and times. HTML is what every index has.
 _API = "application/vnd.pypi.simple.v1"
@@ -46,20 +54,20 @@ def parse_page(name: str, body: bytes, *, content_type: str, url: str, mirror: s
     return group(name, files, status=status, mirror=mirror)
 
 
-def parse_files(body: bytes, *, content_type: str, url: str) -> list[ListedFile]:
+def parse_files(body: bytes, *, content_type: str, url: str) -> Sequence[Row]:
     """Every file that a page links to, of whatever project (a flat index)."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind in _JSON:
-        return list(_parse_json(body, url)[1])
+        return _parse_json(body, url)[1]
     if kind in _HTML:
-        return list(_parse_html(body.decode("utf-8", "replace"), url, flat=True)[1])
+        return _parse_html(body.decode("utf-8", "replace"), url, flat=True)[1]
     raise ListingError(f"its content type is {kind or 'not said'}, neither JSON nor HTML")
 
 
 # -- JSON ------------------------------------------------------------------------------------------
 
 
-def _parse_json(body: bytes, url: str) -> tuple[tuple[str, str], list[ListedFile]]:
+def _parse_json(body: bytes, url: str) -> tuple[tuple[str, str], list[Row]]:
     try:
         document: object = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -74,9 +82,10 @@ def _parse_json(body: bytes, url: str) -> tuple[tuple[str, str], list[ListedFile
         raise ListingError("its JSON has no list of files")
     files = []
     for member in members:
-        file = _json_file(member, url) if isinstance(member, dict) else None
-        if file is not None:
-            files.append(file)
+        if isinstance(member, dict):
+            row = _usual_row(member) or _json_row(member, url)
+            if row is not None:
+                files.append(row)
     return _json_status(document.get("project-status")), files
 
 
@@ -88,6 +97,49 @@ def _json_status(value: object) -> tuple[str, str]:
         status if isinstance(status, str) else "active",
         reason if isinstance(reason, str) else "",
     )
+
+
+_USUAL_NAME = re.compile(r"[A-Za-z0-9_.+!-]+")
+_USUAL_PLACE = re.compile(r"https?://[!$%'-;=@-~]*/")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def _usual_row(member: Mapping[str, object]) -> Row | None:
+    """What the large indexes say of a file, quickly; None for whatever is out of the ordinary."""
+    name, url, hashes = member.get("filename"), member.get("url"), member.get("hashes")
+    if type(name) is not str or type(url) is not str or type(hashes) is not dict:
+        return None
+    digits = hashes.get("sha256")
+    place = url[: -len(name)]
+    if (
+        not _USUAL_NAME.fullmatch(name)
+        or not url.endswith(name)
+        or not _USUAL_PLACE.fullmatch(place)
+        or type(digits) is not str
+        or not _SHA256.fullmatch(digits)
+    ):
+        return None
+    size, time, python = (
+        member.get("size"),
+        member.get("upload-time"),
+        member.get("requires-python"),
+    )
+    yanked = member.get("yanked")
+    offered = member.get("core-metadata", member.get("dist-info-metadata"))
+    written = normal_time(time) if type(time) is str else None
+    wanted = clean(python) if type(python) is str else ""
+    length = size if type(size) is int and size >= 0 else ""
+    reason = "!" + clean(yanked) if type(yanked) is str else "!" if yanked is True else ""
+    said = _json_metadata(offered) if offered else None
+    return name, (
+        f"{name}\x1f{place}*\x1fsha256:{digits}\x1f{wanted}\x1f{length}\x1f{written or ''}"
+        f"\x1f{reason}\x1f{'' if said is None else '!' + said}"
+    )
+
+
+def _json_row(member: Mapping[str, object], base: str) -> Row | None:
+    file = _json_file(member, base)
+    return None if file is None else row_of(file)
 
 
 def _json_file(member: Mapping[str, object], base: str) -> ListedFile | None:
@@ -118,15 +170,27 @@ def _json_hashes(value: object) -> tuple[str, ...]:
 
 def _json_metadata(offered: object) -> str | None:
     if isinstance(offered, dict):
+        digits = offered.get("sha256")
+        if type(digits) is str and _SHA256.fullmatch(digits):
+            return "sha256:" + digits
         return next((text for text in _json_hashes(offered) if text.startswith("sha256:")), "")
     return "" if offered is True else None
 
 
 # -- HTML ------------------------------------------------------------------------------------------
 
-#: One anchor with quoted or bare attribute values; each alternative begins with another character,
-#: so the time is linear in the page.
-_ANCHOR = re.compile(r"""<a\s((?:"[^"]*"|'[^']*'|[^'">])*)>([^<]*)""", re.IGNORECASE)
+#: First an anchor in the usual form: an absolute address with a sha256, plain characters alone,
+#: attributes in double quotes; else any anchor with quoted or bare attribute values. Within each
+#: form an alternative begins with a character that no other begins with: time is linear.
+_ANY_ANCHOR = re.compile(
+    r"""(<a\ href="(https?://[!-!$-%'-;=@-~]*/)([\w.+!-]+)\#sha256=([0-9a-f]{64})"
+        ((?:\ [a-z-]+="[^"\x00-\x1f\x7f-\xa0\u2028\u2029]*")*)>\3</a>)
+      | <[aA]\s((?:"[^"]*"|'[^']*'|[^'">])*)>([^<]*)""",
+    re.VERBOSE | re.ASCII,
+)
+_PAIR = re.compile(r'([a-z-]+)="([^"]*)"')
+#: The length of 2026-01-02T03:04:05Z.
+_UTC_SECONDS = 20
 _ATTRIBUTE = re.compile(r"""([^\s=/"'>]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?""")
 _META = re.compile(r"""<meta\s((?:"[^"]*"|'[^']*'|[^'">])*)>""", re.IGNORECASE)
 #: What makes anchors mean something else than they say, so that only the real parser will do.
@@ -150,27 +214,60 @@ class _Anchor:
     text: str
 
 
-def _parse_html(
-    text: str, url: str, *, flat: bool = False
-) -> tuple[tuple[str, str], list[ListedFile]]:
-    meta, base, anchors = _walk(text) if _INTRICATE.search(text) else _scan(text)
+def _parse_html(text: str, url: str, *, flat: bool = False) -> tuple[tuple[str, str], list[Row]]:
+    if _INTRICATE.search(text):
+        meta, base, anchors = _walk(text)
+        found: list[Row] = []
+    else:
+        meta, base, (found, anchors) = _meta(text), "", _scan(text)
     _check_version(meta.get("pypi:repository-version", "1.0"))
-    files = [_html_file(anchor, urljoin(url, base) if base else url) for anchor in anchors]
-    found = [file for file in files if file is not None]
+    here = urljoin(url, base) if base else url
+    files = (_html_file(anchor, here) for anchor in anchors)
+    found += [row_of(file) for file in files if file is not None]
     if (
         not flat
         and not _EMPTY_PAGE.search(text)
-        and not any(_FILE_ENDING.search(file.filename) for file in found)
+        and not any(_FILE_ENDING.search(name) for name, _ in found)
     ):
         raise ListingError("its HTML links to no file, as the page of an error or a login would")
     status = (meta.get("pypi:project-status", "active"), meta.get("pypi:project-status-reason", ""))
     return status, found
 
 
-def _scan(text: str) -> tuple[dict[str, str], str, Iterator[_Anchor]]:
-    metas = (_attributes(match) for match in _META.findall(text, 0, 1 << 16))
-    meta = {one["name"].lower(): one.get("content", "") for one in metas if "name" in one}
-    return meta, "", (_Anchor(_attributes(head), label) for head, label in _ANCHOR.findall(text))
+def _scan(text: str) -> tuple[list[Row], list[_Anchor]]:
+    """The files of anchors in the usual form, and the other anchors.
+
+    The usual form is that of the large indexes, and the pages there have thousands of them.
+    """
+    rows: list[Row] = []
+    others: list[_Anchor] = []
+    add = rows.append
+    for usual, prefix, name, digits, rest, head, label in _ANY_ANCHOR.findall(text):
+        if not usual:
+            others.append(_Anchor(_attributes(head), label))
+            continue
+        said = dict(_PAIR.findall(rest))
+        time = said.get("data-upload-time", "")
+        python = said.get("data-requires-python", "")
+        yanked = said.get("data-yanked")
+        offered = said.get("data-core-metadata", said.get("data-dist-info-metadata"))
+        if "&" in rest:
+            python, yanked = clean(unescape(python)), yanked and clean(unescape(yanked))
+        if len(time) != _UTC_SECONDS or time[-1:] != "Z":
+            time = (normal_time(time) or "") if time else ""
+        reason = "" if yanked is None else "!" + yanked
+        columns = (name, f"{prefix}*", f"sha256:{digits}", python, "", time, reason)
+        add((name, "\x1f".join((*columns, _kept_offer(offered)))))
+    return rows, others
+
+
+def _kept_offer(offered: str | None) -> str:
+    return "" if offered is None or offered == "false" else "!" + _html_metadata(offered)
+
+
+def _meta(text: str) -> dict[str, str]:
+    metas = (_attributes(head) for head in _META.findall(text, 0, 1 << 16))
+    return {one["name"].lower(): one.get("content", "") for one in metas if "name" in one}
 
 
 def _attributes(text: str) -> dict[str, str]:
@@ -224,11 +321,11 @@ class _Walker(HTMLParser):
             self._open = None
 
 
-def _walk(text: str) -> tuple[dict[str, str], str, Iterator[_Anchor]]:
+def _walk(text: str) -> tuple[dict[str, str], str, Iterable[_Anchor]]:
     walker = _Walker()
     walker.feed(text)
     walker.close()
-    return walker.meta, walker.base, iter(walker.anchors)
+    return walker.meta, walker.base, walker.anchors
 
 
 def _html_file(anchor: _Anchor, base: str) -> ListedFile | None:

@@ -10,9 +10,9 @@ from lockenv.fetch import redacted
 from lockenv.formats.index import (
     ACCEPT,
     KEPT_FORM,
-    ListedFile,
     Listing,
     ListingError,
+    Row,
     group,
     parse_files,
     parse_listing,
@@ -36,7 +36,7 @@ class Indexes:
         self._fetcher = fetcher
         self._indexes = indexes
         self._root = root
-        self._flat: Memo[Sequence[ListedFile]] = Memo()
+        self._flat: Memo[Sequence[Row]] = Memo()
 
     def listing(self, name: str, only: str | None) -> tuple[Index, Listing] | None:
         """The listing of the index that serves a (normalised) name; ``only`` names that index.
@@ -91,7 +91,7 @@ class Indexes:
         listing = group(name, files, status=("active", ""), mirror="")
         return listing if listing.versions else None
 
-    def _flat_files(self, index: Index) -> Sequence[ListedFile]:
+    def _flat_files(self, index: Index) -> Sequence[Row]:
         page = self._fetcher.page(self._address(index), accept=ACCEPT)
         if page is None:
             raise UnavailableError(
