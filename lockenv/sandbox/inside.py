@@ -144,6 +144,9 @@ def _start(program: Program, channel: int, complaints: int) -> NoReturn:
             signal.signal(number, signal.SIG_DFL)
         if program.inner:
             _enter_user(program.inner)
+        if program.processors is not None:
+            allowed = sorted(os.sched_getaffinity(0))[: program.processors]
+            os.sched_setaffinity(0, allowed)
         if program.umask is not None:
             os.umask(program.umask)
         if program.cwd is not None:

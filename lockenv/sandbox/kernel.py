@@ -61,7 +61,7 @@ def unshare(*kinds: str) -> None:
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
-    """Mount as mount(2) does."""
+    """Put a file system, or a part of one, at a place."""
     _check(
         _library().mount(
             os.fsencode(source),

@@ -84,7 +84,8 @@ def _attempt(mode: str) -> str:
         argv=(sys.executable, "-I", "-S", "-c", "pass"),
         user=user_map(mode),
         namespaces=NAMESPACES,
-        mounts=(Mount(kind="tmpfs", target="/tmp"),),  # noqa: S108  inside the new namespace
+        # A place that no interpreter lies in.
+        mounts=(Mount(kind="tmpfs", target="/sys"),),
     )
     try:
         outcome = run(program)

@@ -42,7 +42,7 @@ class Program:
     ``root`` becomes its root directory (None: it keeps ours). ``namespaces`` are among mount,
     pid, ipc, uts and net. ``user`` is entered first, ``inner`` last. ``umask``, ``cwd`` and
     ``env`` are exactly the program's; ``env`` None keeps ours. ``session``: a terminal of its own,
-    that is none.
+    that is none. ``processors``: how many of the machine's it may see and use.
     """
 
     argv: tuple[str, ...]
@@ -56,6 +56,7 @@ class Program:
     umask: int | None = None
     host_name: str | None = None
     session: bool = False
+    processors: int | None = None
 
 
 def render_program(program: Program) -> bytes:
@@ -92,4 +93,5 @@ def parse_program(text: bytes) -> Program:
         umask=value["umask"],
         host_name=value["host_name"],
         session=value["session"],
+        processors=value["processors"],
     )

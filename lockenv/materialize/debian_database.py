@@ -1,0 +1,147 @@
+"""dpkg's own database for packages that were unpacked without dpkg, after dpkg's source and deb(5).
+
+Pure: from the packages' control files to the texts of ``status``, ``triggers`` and their kin.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from lockenv.formats.deb import info_name, parse_control
+from lockenv.formats.debian import parse_relations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+
+@dataclass(frozen=True, kw_only=True)
+class DpkgPackage:
+    """A package that lies unpacked in a root, from the facts that its fragment keeps."""
+
+    facts: Mapping[str, str]
+
+    @cached_property
+    def fields(self) -> dict[str, str]:
+        """Its control file."""
+        text = self.facts["control"].encode("utf-8", "surrogateescape")
+        return parse_control(text, "a package of the store")
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.fields["Package"]
+
+    @property
+    def info(self) -> str:
+        """What its files in the database begin with."""
+        return info_name(self.fields)
+
+    @property
+    def qualified(self) -> str:
+        """The name that tells it from the same package of another architecture."""
+        architecture = self.fields["Architecture"]
+        return self.name if architecture == "all" else f"{self.name}:{architecture}"
+
+    @cached_property
+    def conffiles(self) -> tuple[tuple[str, bool], ...]:
+        """Its configuration files, and whether each goes away with an upgrade."""
+        return tuple((path, removed) for path, removed in json.loads(self.facts["conffiles"]))
+
+    @property
+    def scripts(self) -> tuple[str, ...]:
+        """Which maintainer scripts it has."""
+        return tuple(self.facts["scripts"].split())
+
+
+def render_status(packages: Iterable[DpkgPackage], state: str) -> str:
+    """The paragraphs of ``var/lib/dpkg/status``, sorted; ``state`` is unpacked or installed."""
+    ordered = sorted(packages, key=lambda package: (package.name, package.fields["Architecture"]))
+    return "".join(f"{_paragraph(package, state)}\n" for package in ordered)
+
+
+def _paragraph(package: DpkgPackage, state: str) -> str:
+    lines = [f"Package: {package.name}\n", f"Status: install ok {state}\n"]
+    for name, value in package.fields.items():
+        if name not in {"Package", "Status", "Conffiles"}:
+            lines.append(f"{name}: {value}\n")
+    if package.conffiles and state == "unpacked":
+        lines.append("Conffiles:\n")
+        for path, removed in package.conffiles:
+            lines.append(f" /{path} newconffile{' remove-on-upgrade' if removed else ''}\n")
+    return "".join(lines)
+
+
+def render_triggers(packages: Iterable[DpkgPackage]) -> dict[str, str]:
+    """The files of ``var/lib/dpkg/triggers``: who is interested in what (deb-triggers(5))."""
+    files: dict[str, list[str]] = {}
+    for package in sorted(packages, key=lambda package: package.qualified):
+        for verb, name in _directives(package):
+            if not verb.startswith("interest"):
+                continue
+            who = package.info + ("/noawait" if verb == "interest-noawait" else "")
+            if name.startswith("/"):
+                files.setdefault("File", []).append(f"{name} {who}\n")
+            else:
+                files.setdefault(name, []).append(f"{who}\n")
+    return {name: "".join(lines) for name, lines in sorted(files.items())}
+
+
+def render_activations(interested: Iterable[DpkgPackage], paths: Iterable[str]) -> str:
+    """``triggers/Unincorp``: the file triggers that unpacking these paths sets off.
+
+    Only for packages that are configured already; the others do their work when they are.
+    """
+    folders: set[str] = set()
+    for path in paths:
+        parts = path.split("/")
+        folders.update("/".join(parts[:count]) for count in range(1, len(parts) + 1))
+    names = {
+        name
+        for package in interested
+        for verb, name in _directives(package)
+        if verb.startswith("interest") and name.startswith("/") and name.strip("/") in folders
+    }
+    return "".join(f"{name} -\n" for name in sorted(names))
+
+
+def _directives(package: DpkgPackage) -> list[tuple[str, str]]:
+    found = []
+    for line in package.facts["triggers"].splitlines():
+        verb, _, name = line.partition("#")[0].strip().partition(" ")
+        if verb and name.strip():
+            found.append((verb, name.strip()))
+    return found
+
+
+def essential_closure(packages: Sequence[DpkgPackage]) -> set[str]:
+    """The names of what Essential packages need to be configured: the first stage of a root."""
+    by_name: dict[str, list[DpkgPackage]] = {}
+    for package in packages:
+        by_name.setdefault(package.name, []).append(package)
+        for alternatives in parse_relations(package.fields.get("Provides", "")):
+            for relation in alternatives:
+                by_name.setdefault(relation.name, []).append(package)
+    waiting = [package for package in packages if package.fields.get("Essential") == "yes"]
+    found: set[str] = set()
+    while waiting:
+        package = waiting.pop()
+        if package.name in found:
+            continue
+        found.add(package.name)
+        for field in ("Pre-Depends", "Depends"):
+            for alternatives in parse_relations(package.fields.get(field, "")):
+                first = next((name for r in alternatives if (name := r.name) in by_name), None)
+                waiting += by_name[first] if first else []
+    return found
+
+
+def replaces(package: DpkgPackage, other: str) -> bool:
+    """Whether the package may write over files of the other (Policy 7.6.1)."""
+    return any(
+        relation.name == other
+        for alternatives in parse_relations(package.fields.get("Replaces", ""))
+        for relation in alternatives
+    )

@@ -1,0 +1,254 @@
+"""Build an image: fragments, the configured root, layers, documents; each from the store if it can.
+
+Package layers come straight from the packages while the root is configured beside them; what
+configuring changed is one small layer more. Wheels follow, the project is last.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from lockenv.formats.oci import (
+    CONFIG_TYPE,
+    Descriptor,
+    ImageConfig,
+    Manifest,
+    describe,
+    open_compressor,
+    render_config,
+    render_manifest,
+)
+from lockenv.formats.tar import Entry
+from lockenv.materialize.debian_database import DpkgPackage
+from lockenv.materialize.debian_package import convert_package
+from lockenv.materialize.image_layers import (
+    DebFragment,
+    directories_of,
+    flattened,
+    left_out,
+    merged_links,
+    plain_plan,
+    sorted_packages,
+    system_layers,
+    system_plan,
+    wheel_layers,
+)
+from lockenv.materialize.image_plan import CONSTANT_TIME, VENV_PREFIX, BuiltImage
+from lockenv.materialize.image_python import PythonMaker
+from lockenv.materialize.image_root import RootMaker
+from lockenv.materialize.layers_assemble import LayerPlan, assemble_layer, filtered
+from lockenv.materialize.layers_store import ImageStore
+from lockenv.materialize.unpack import UnpackedStore
+from lockenv.model import SILENT
+from lockenv.sandbox import choose_mode
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from lockenv.formats.oci import Compressor
+    from lockenv.materialize.image_plan import BuiltLayer, Deb, ImagePlan, ImagePython
+    from lockenv.model import Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildPlaces:
+    """Where a build keeps things, and how it may build.
+
+    ``cache`` is the store's folder, ``data`` the user's (interpreters lie there). ``mode`` is one
+    of sandbox.MODES, or None for the first that works here. ``jobs``: how many threads.
+    """
+
+    cache: Path
+    data: Path
+    mode: str | None = None
+    jobs: int | None = None
+
+
+def build_image(plan: ImagePlan, places: BuildPlaces, progress: Progress = SILENT) -> BuiltImage:
+    """The image that a plan describes, with its layers in the store.
+
+    HostError before any work for what this machine refuses; IntegrityError for hostile packages;
+    ExternalError for a maintainer script that fails. Nothing half-made is left behind.
+    """
+    compressor = open_compressor(plan.settings.compression)
+    mode = choose_mode(places.mode)
+    jobs = places.jobs or min(8, os.cpu_count() or 1)
+    with ThreadPoolExecutor(jobs, "layers") as pool:
+        builder = _Builder(
+            plan=plan,
+            places=replace(places, mode=mode),
+            mode=mode,
+            compressor=compressor,
+            pool=pool,
+            progress=progress,
+        )
+        try:
+            return builder.build()
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+@dataclass(kw_only=True)
+class _Builder:
+    plan: ImagePlan
+    places: BuildPlaces
+    mode: str
+    compressor: Compressor
+    pool: ThreadPoolExecutor
+    progress: Progress
+
+    @cached_property
+    def store(self) -> ImageStore:
+        return ImageStore(self.places.cache)
+
+    def build(self) -> BuiltImage:
+        packages = self._convert()
+        links = merged_links(packages)
+        lost = left_out(packages)
+        parts = {
+            one.package.qualified: filtered(
+                one.fragment,
+                lost.get(one.package.qualified, frozenset()),
+                self.compressor,
+                self.store,
+            )
+            for one in packages
+        }
+        plans = [
+            system_plan(name, members, parts, links) for name, members in system_layers(packages)
+        ]
+        futures = [self._assemble(plan) for plan in plans]
+        root = RootMaker(
+            plan=self.plan,
+            mode=self.mode,
+            compressor=self.compressor,
+            store=self.store,
+            packages=tuple(packages),
+            left_out=lost,
+            directories=directories_of(packages, links),
+            baseline=flattened(plans),
+            links=links,
+        )
+        if packages:
+            self.progress.started("configure")
+            configured = root.configured()
+            self.progress.finished("configure")
+            plan = LayerPlan(name="configured", first=(), fragments=(configured,))
+            futures.append(self._assemble(plan))
+        futures += [self._assemble(plan) for plan in self._python(root)]
+        layers = tuple(future.result() for future in futures)
+        return self._documents(layers, root)
+
+    def _convert(self) -> list[DebFragment]:
+        """Every package as a fragment; the largest first, so that no thread ends up alone."""
+        plan = self.plan
+        self.progress.started("layer", len(plan.debs))
+
+        def convert(deb: Deb) -> DebFragment:
+            fragment = convert_package(deb, plan.epoch, self.compressor, self.store)
+            self.progress.advanced("layer", deb.name)
+            package = DpkgPackage(facts=fragment.facts)
+            return DebFragment(deb=deb, fragment=fragment, package=package)
+
+        by_size = sorted(plan.debs, key=lambda deb: -deb.path.stat().st_size)
+        packages = sorted_packages(self.pool.map(convert, by_size))
+        self.progress.finished("layer")
+        return packages
+
+    def _assemble(self, plan: LayerPlan) -> Future[BuiltLayer]:
+        return self.pool.submit(assemble_layer, plan, self.compressor, self.store)
+
+    def _python(self, root: RootMaker) -> list[LayerPlan]:
+        """The layers above the system's: interpreter and environment, wheels, the project."""
+        python = self.plan.python
+        if python is None:
+            return []
+        maker = PythonMaker(
+            python=python,
+            mode=self.mode,
+            identity=self._identity(python),
+            root=root.folder,
+            compressor=self.compressor,
+            store=self.store,
+            unpacked=UnpackedStore(self.places.cache / "unpacked" / "wheels"),
+            interpreters=self.places.data / "interpreters",
+        )
+        interpreter = maker.interpreter()
+        parts = [*([interpreter] if interpreter else []), maker.environment()]
+        plans = [plain_plan("python", parts)]
+        wheels = self.pool.map(
+            lambda wheel: (wheel.package.name, maker.wheel(wheel)), self.plan.wheels
+        )
+        plans += wheel_layers(list(wheels))
+        project = [maker.project(self.plan)]
+        if self.plan.project is not None:
+            project.insert(0, maker.wheel(self.plan.project))
+        plans.append(plain_plan("project", project, self._project_folder(root)))
+        return plans
+
+    def _project_folder(self, root: RootMaker) -> Entry:
+        uid = root.user[1] if root.user else 0
+        return Entry(
+            path="app", kind="directory", mode=0o755, uid=uid, gid=uid, mtime=CONSTANT_TIME
+        )
+
+    def _identity(self, python: ImagePython) -> str:
+        """What the byte code depends on: the archive, or Debian's packages of that Python."""
+        if python.archive is not None:
+            return python.archive.digest.hex
+        minor = python.venv_python.minor
+        names = {f"python{minor}", f"python{minor}-minimal", f"libpython{minor}-minimal"}
+        return " ".join(sorted(deb.digest.hex for deb in self.plan.debs if deb.name in names))
+
+    def _documents(self, layers: tuple[BuiltLayer, ...], root: RootMaker) -> BuiltImage:
+        plan, settings = self.plan, self.plan.settings
+        search = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        env = {"LANG": "C.UTF-8", "PATH": search}
+        if plan.python is not None:
+            env["PATH"] = f"/{VENV_PREFIX}/bin:{search}"
+            env["VIRTUAL_ENV"] = f"/{VENV_PREFIX}"
+        env |= settings.env
+        config = render_config(
+            ImageConfig(
+                architecture=plan.architecture,
+                variant="v8" if plan.architecture == "arm64" else "",
+                created=datetime.fromtimestamp(plan.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                diff_ids=tuple(layer.diff_id for layer in layers),
+                history=tuple(layer.name for layer in layers),
+                env=tuple(f"{name}={value}" for name, value in sorted(env.items())),
+                entrypoint=settings.entrypoint,
+                cmd=settings.cmd or (() if settings.entrypoint else ("/bin/sh",)),
+                user=settings.user,
+                workdir=settings.workdir,
+                ports=tuple(sorted(settings.ports)),
+                labels=settings.labels,
+            )
+        )
+        manifest = render_manifest(
+            Manifest(
+                config=describe(CONFIG_TYPE, config),
+                layers=tuple(
+                    Descriptor(media_type=layer.media_type, digest=layer.digest, size=layer.size)
+                    for layer in layers
+                ),
+                annotations=settings.annotations,
+            )
+        )
+        dropped, skipped = root.report()
+        return BuiltImage(
+            architecture=plan.architecture,
+            config=config,
+            manifest=manifest,
+            layers=layers,
+            compressor=self.compressor.label,
+            dropped=dropped,
+            skipped=skipped,
+            root=root.key if self.plan.debs else "",
+        )

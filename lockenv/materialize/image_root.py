@@ -1,0 +1,133 @@
+"""The configured root of an image: from the store, or built now; and the layer that it adds."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lockenv.materialize.image_rules import NORMALISATION
+from lockenv.materialize.layers_fragment import read_fragment
+from lockenv.materialize.layers_store import key_of
+from lockenv.materialize.root_build import build_root, remove_tree
+from lockenv.materialize.root_order import RootOrder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from lockenv.formats.oci import Compressor
+    from lockenv.formats.tar import Entry
+    from lockenv.materialize.image_layers import DebFragment
+    from lockenv.materialize.image_plan import ImagePlan
+    from lockenv.materialize.layers_fragment import Fragment
+    from lockenv.materialize.layers_store import ImageStore
+
+#: Where lockenv says to apt which archives the image's packages came from.
+_SOURCES = "etc/apt/sources.list.d/lockenv.sources"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RootMaker:
+    """One image's root.
+
+    ``baseline`` is what the package layers make together; ``directories`` what unpacking makes.
+    The mode of building is no part of the key, as it is no part of the result.
+    """
+
+    plan: ImagePlan
+    mode: str
+    compressor: Compressor
+    store: ImageStore
+    packages: tuple[DebFragment, ...]
+    left_out: Mapping[str, frozenset[str]]
+    directories: tuple[Entry, ...]
+    baseline: tuple[Entry, ...]
+    links: tuple[tuple[str, str], ...]
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def user(self) -> tuple[str, int] | None:
+        """The user to add; none for root or a bare number."""
+        settings = self.plan.settings
+        if settings.user in {"", "root"} or settings.user.partition(":")[0].isdigit():
+            return None
+        return settings.user.partition(":")[0], settings.uid
+
+    @property
+    def key(self) -> str:
+        """What the root is made from, as a name."""
+        return key_of(
+            "root",
+            NORMALISATION,
+            [one.deb.digest.hex for one in self.packages],
+            [self.plan.architecture, *self.plan.foreign],
+            [self.plan.scripts, self.plan.epoch, self.plan.apt_sources, self.user],
+        )
+
+    def configured(self) -> Fragment:
+        """What configuring adds to the package layers."""
+        kept = read_fragment(self._fragment)
+        if kept is None:
+            self._build()
+            kept = read_fragment(self._fragment)
+        if kept is None:
+            raise FileNotFoundError(self._fragment)
+        return kept
+
+    def folder(self) -> Path:
+        """The root itself, for programs to run in; built if the store has it no more."""
+        with self._lock:
+            if not self._facts.exists():
+                self._build()
+        return self.store.root(self.key)
+
+    def report(self) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+        """What was dropped with reasons, and the scripts that were skipped."""
+        try:
+            facts = json.loads(self._facts.read_bytes())
+        except OSError:
+            return (), ()
+        return tuple((path, why) for path, why in facts["dropped"]), tuple(facts["skipped"])
+
+    @property
+    def _facts(self) -> Path:
+        folder = self.store.root(self.key)
+        return folder.with_name(f"{folder.name}.json")
+
+    @property
+    def _fragment(self) -> Path:
+        return self.store.fragment(key_of("configured", self.key, self.compressor.label))
+
+    def _build(self) -> None:
+        root = self.store.root(self.key)
+        self._facts.unlink(missing_ok=True)
+        remove_tree(root, self.mode)
+        files = ((_SOURCES, self.plan.apt_sources),) if self.plan.apt_sources else ()
+        build_root(
+            RootOrder(
+                root=str(root),
+                mode=self.mode,
+                epoch=self.plan.epoch,
+                compression=self.compressor.name,
+                architecture=self.plan.architecture,
+                foreign=self.plan.foreign,
+                scripts=self.plan.scripts,
+                packages=tuple(
+                    (
+                        str(one.fragment.data),
+                        tuple(sorted(self.left_out.get(one.package.qualified, ()))),
+                    )
+                    for one in self.packages
+                ),
+                directories=self.directories,
+                baseline=self.baseline,
+                links=self.links,
+                user=self.user,
+                files=files,
+                fragment=str(self._fragment),
+                temporary=str(self.store.temporary()),
+            ),
+            self.store,
+        )

@@ -1,0 +1,156 @@
+"""Write a built image out: an OCI image layout as a folder or a tar, or Docker's archive.
+
+The tar is both at once: an OCI archive, and what `docker load` reads, since the
+``manifest.json`` of the latter points into the layout's blobs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from lockenv.formats.oci import (
+    INDEX_TYPE,
+    LAYOUT,
+    MANIFEST_TYPE,
+    Descriptor,
+    Index,
+    blob_path,
+    describe,
+    parse_manifest,
+    render_docker_archive,
+    render_index,
+)
+from lockenv.formats.tar import END, Entry, padding, render_header
+from lockenv.materialize.image_plan import CONSTANT_TIME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from lockenv.materialize.image_plan import BuiltImage
+
+#: OCI's annotation for the name of an image in a layout.
+_NAME = "org.opencontainers.image.ref.name"
+
+
+def manifest_descriptor(image: BuiltImage) -> Descriptor:
+    """What an index says of the image."""
+    described = describe(MANIFEST_TYPE, image.manifest)
+    return Descriptor(
+        media_type=described.media_type,
+        digest=described.digest,
+        size=described.size,
+        architecture=image.architecture,
+        variant="v8" if image.architecture == "arm64" else "",
+    )
+
+
+def image_index(images: Sequence[BuiltImage]) -> bytes:
+    """The index of images for several architectures, sorted by architecture."""
+    ordered = sorted(images, key=lambda image: image.architecture)
+    return render_index(Index(manifests=tuple(manifest_descriptor(image) for image in ordered)))
+
+
+def top_digest(images: Sequence[BuiltImage]) -> str:
+    """The digest that names the image: its manifest's, or its index's if it is for several."""
+    if len(images) == 1:
+        return manifest_descriptor(images[0]).digest
+    return describe(INDEX_TYPE, image_index(images)).digest
+
+
+def write_layout(images: Sequence[BuiltImage], name: str, folder: Path) -> None:
+    """An image layout in a new folder, blobs linked from the store where that is possible."""
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        for path, content in _members(images, name, docker=False):
+            target = partial / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, bytes):
+                target.write_bytes(content)
+            else:
+                shutil.copyfile(content, target)
+        if folder.exists():
+            shutil.rmtree(folder)
+        partial.replace(folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def write_archive(images: Sequence[BuiltImage], name: str, file: Path) -> None:
+    """The layout as one tar, which `docker load` and `podman load` read too; deterministic."""
+    partial = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        with partial.open("wb") as target:
+            for path, content in _members(images, name, docker=len(images) == 1):
+                size = len(content) if isinstance(content, bytes) else content.stat().st_size
+                entry = Entry(path=path, mode=0o644, size=size, mtime=CONSTANT_TIME)
+                target.write(render_header(entry))
+                if isinstance(content, bytes):
+                    target.write(content)
+                else:
+                    with content.open("rb") as source:
+                        shutil.copyfileobj(source, target, 1 << 20)
+                target.write(padding(size))
+            target.write(END)
+        partial.replace(file)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _members(
+    images: Sequence[BuiltImage], name: str, *, docker: bool
+) -> Iterator[tuple[str, bytes | Path]]:
+    """The files of a layout: each blob once, the index that names them last."""
+    seen: set[str] = set()
+    for image in images:
+        manifest = parse_manifest(image.manifest, "the image's own manifest")
+        documents = [
+            (manifest.config.digest, image.config),
+            (manifest_descriptor(image).digest, image.manifest),
+        ]
+        blobs: list[tuple[str, bytes | Path]] = [
+            *((layer.digest, layer.path) for layer in image.layers),
+            *documents,
+        ]
+        for digest, content in blobs:
+            if digest not in seen:
+                seen.add(digest)
+                yield blob_path(digest), content
+    yield "oci-layout", LAYOUT
+    yield "index.json", _layout_index(images, name)
+    if docker:
+        manifest = parse_manifest(images[0].manifest, "the image's own manifest")
+        yield (
+            "manifest.json",
+            render_docker_archive(
+                manifest.config.digest, [layer.digest for layer in manifest.layers], [name]
+            ),
+        )
+
+
+def _layout_index(images: Sequence[BuiltImage], name: str) -> bytes:
+    """A layout's index names the image once for each architecture."""
+    tag = name.rpartition(":")[2] if ":" in name else "latest"
+    return render_index(
+        Index(
+            manifests=tuple(
+                Descriptor(
+                    media_type=one.media_type,
+                    digest=one.digest,
+                    size=one.size,
+                    architecture=one.architecture,
+                    variant=one.variant,
+                    annotations={_NAME: tag},
+                )
+                for one in sorted(
+                    (manifest_descriptor(image) for image in images),
+                    key=lambda one: one.architecture,
+                )
+            )
+        )
+    )

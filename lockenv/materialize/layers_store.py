@@ -1,0 +1,70 @@
+"""Where fragments, layers and roots lie in the store, by the key of what they are made from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lockenv.formats.oci import render_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def key_of(*parts: object) -> str:
+    """A name for what these values make; any change of them is another name."""
+    return hashlib.sha256(render_json(list(parts))).hexdigest()[:40]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageStore:
+    """The part of the store that images are built in; ``cache`` is the store's own folder."""
+
+    cache: Path
+
+    def fragment(self, key: str) -> Path:
+        """The data of a fragment; its index lies beside it."""
+        return self._place("fragments", key) / f"{key}.data"
+
+    def layer(self, key: str) -> Path:
+        """The blob of a layer; its facts lie beside it."""
+        return self._place("layers", key) / f"{key}.layer"
+
+    def root(self, key: str) -> Path:
+        """The folder of a configured root; its facts lie beside it, as ``KEY.json``."""
+        folder = self.cache / "image" / "roots"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / key
+
+    def temporary(self) -> Path:
+        """The name of a file that is about to be made in the store."""
+        folder = self.cache / "image" / "work"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{os.getpid()}.{secrets.token_hex(8)}.part"
+
+    def _place(self, kind: str, key: str) -> Path:
+        folder = self.cache / "image" / kind / key[:2]
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    @contextmanager
+    def work(self) -> Iterator[Path]:
+        """A folder for files that are needed until the block ends."""
+        folder = self.cache / "image" / "work"
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as name:
+            yield folder / name
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a small document whole or not at all."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    temporary.write_bytes(json.dumps(value, separators=(",", ":")).encode())
+    temporary.replace(path)

@@ -1,0 +1,140 @@
+"""Run the packages' own maintainer scripts in a root, with nothing of this machine in sight."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockenv.errors import ExternalError
+from lockenv.sandbox import NAMESPACES, Mount, Program, run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lockenv.materialize.debian_database import DpkgPackage
+    from lockenv.sandbox import OwnershipRecord
+
+#: policy-rc.d(8): 101 forbids the action, so no service is started while scripts run.
+_POLICY = "#!/bin/sh\nexit 101\n"
+_POLICY_PATH = "usr/sbin/policy-rc.d"
+HOST_NAME = "lockenv"
+_SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#: dpkg names the package that failed in this line.
+_FAILED = re.compile(r"dpkg: error processing (?:package|archive) (\S+)")
+_MOUNTS = (
+    Mount(kind="proc", target="/proc", optional=True),
+    Mount(kind="dev", target="/dev", optional=True),
+    Mount(kind="tmpfs", target="/tmp", options="mode=1777", optional=True),  # noqa: S108  inside
+)
+#: Where nothing can be mounted, /dev/null and its kin are made by mknod(2), or are plain files.
+_NODES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configurer:
+    """A root whose packages are to be configured, and how programs run in it here.
+
+    ``mode`` is one of sandbox.MODES; ``epoch`` is what scripts take for the time of the build.
+    """
+
+    root: str
+    mode: str
+    epoch: int
+    record: OwnershipRecord | None = None
+
+    def prepare(self) -> None:
+        """Forbid services, and where no mount is possible make the few nodes of /dev."""
+        policy = Path(self.root, _POLICY_PATH)
+        policy.parent.mkdir(parents=True, exist_ok=True)
+        policy.write_text(_POLICY)
+        policy.chmod(0o755)
+        if self.mode == "chroot":
+            self._make_nodes()
+
+    def _make_nodes(self) -> None:
+        import os  # noqa: PLC0415  mknod is not in pathlib, and only this mode needs it
+        import stat  # noqa: PLC0415  likewise
+
+        folder = Path(self.root, "dev")
+        folder.mkdir(exist_ok=True)
+        for name, (major, minor) in _NODES.items():
+            try:
+                os.mknod(folder / name, 0o666 | stat.S_IFCHR, os.makedev(major, minor))
+            except FileExistsError:
+                continue
+            except PermissionError:
+                (folder / name).touch()
+            (folder / name).chmod(0o666)
+
+    def tidy(self) -> None:
+        """Take away what `prepare` made."""
+        Path(self.root, _POLICY_PATH).unlink(missing_ok=True)
+
+    def preinst(self, packages: Sequence[DpkgPackage]) -> None:
+        """Run what packages want to have run before they are unpacked, base-passwd's first."""
+        ours = [package for package in packages if "preinst" in package.scripts]
+        ours.sort(key=lambda package: (package.name != "base-passwd", package.qualified))
+        lines = ["set -e"]
+        for package in ours:
+            variables = {
+                "DPKG_MAINTSCRIPT_NAME": "preinst",
+                "DPKG_MAINTSCRIPT_PACKAGE": package.name,
+                "DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT": "1",
+                "DPKG_MAINTSCRIPT_ARCH": package.fields["Architecture"],
+            }
+            words = [f"{name}={shlex.quote(value)}" for name, value in variables.items()]
+            script = shlex.quote(f"/var/lib/dpkg/info/{package.info}.preinst")
+            complaint = f"dpkg: error processing package {package.qualified} (preinst)"
+            lines.append(f"{' '.join(words)} {script} install || {{ echo {complaint!r}; exit 1; }}")
+        if ours:
+            self._run("/bin/sh", "-c", "\n".join(lines))
+
+    def configure(self, *names: str) -> None:
+        """Have dpkg configure these packages, or with none all that are unpacked."""
+        self._run("dpkg", "--force-unsafe-io", "--configure", *(names or ("-a",)))
+
+    def program(self, *argv: str) -> Program:
+        """A program in this root, in the environment that every maintainer script sees."""
+        environment = {
+            "DEBCONF_NONINTERACTIVE_SEEN": "true",
+            "DEBIAN_FRONTEND": "noninteractive",
+            "DPKG_ADMINDIR": "/var/lib/dpkg",
+            "DPKG_ROOT": "",
+            # TeX's engines look at the date of the build only with this.
+            "FORCE_SOURCE_DATE": "1",
+            "HOME": "/root",
+            "LC_ALL": "C",
+            "PATH": _SEARCH_PATH,
+            "PYTHONHASHSEED": "0",
+            "SHELL": "/bin/sh",
+            "SOURCE_DATE_EPOCH": str(self.epoch),
+            "TZ": "UTC0",
+        }
+        return Program(
+            argv=argv,
+            root=self.root,
+            namespaces=() if self.mode == "chroot" else NAMESPACES,
+            mounts=() if self.mode == "chroot" else _MOUNTS,
+            env=tuple(sorted(environment.items())),
+            cwd="/",
+            umask=0o022,
+            host_name=HOST_NAME,
+            session=True,
+            processors=1,
+        )
+
+    def _run(self, *argv: str) -> None:
+        outcome = run(self.program(*argv), record=self.record)
+        if outcome.status == 0:
+            return
+        failed = sorted(set(_FAILED.findall(outcome.output)))
+        raise ExternalError(
+            "maintainer-script-failed",
+            f"a maintainer script failed in the image's root: {', '.join(failed) or argv[0]}",
+            why=(f"{argv[0]} ended with status {outcome.status}",),
+            fix='leave the package out, or choose scripts = "none"',
+            output=outcome.output[-8000:],
+        )

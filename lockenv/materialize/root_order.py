@@ -1,0 +1,115 @@
+"""What a root's builder is told and what it answers, as values that cross between processes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from lockenv.errors import ExternalError, HostError, InputError, IntegrityError, LockenvError
+from lockenv.materialize.layers_fragment import parse_entry, render_entry
+
+if TYPE_CHECKING:
+    from lockenv.formats.tar import Entry
+
+_FAMILIES: dict[str, type[LockenvError]] = {
+    family.__name__: family for family in (HostError, InputError, IntegrityError, ExternalError)
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootOrder:
+    """Build a root: all paths absolute on this machine, all lists in the order of use.
+
+    ``packages`` are fragments' data files with the paths that another package replaces;
+    ``directories`` are the rows of those that packages bring; ``baseline`` likewise, as the layers
+    below leave them. ``user`` is a name and id to add, or None; ``files`` are texts to write.
+    """
+
+    root: str
+    mode: str
+    epoch: int
+    compression: str
+    architecture: str
+    foreign: tuple[str, ...]
+    scripts: str
+    packages: tuple[tuple[str, tuple[str, ...]], ...]
+    directories: tuple[Entry, ...]
+    baseline: tuple[Entry, ...]
+    links: tuple[tuple[str, str], ...]
+    user: tuple[str, int] | None
+    files: tuple[tuple[str, str], ...]
+    fragment: str
+    temporary: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootAnswer:
+    """What was built: identities that were dropped and scripts that were left out."""
+
+    dropped: tuple[tuple[str, str], ...] = ()
+    skipped: tuple[str, ...] = ()
+
+
+def render_order(order: RootOrder) -> bytes:
+    """The order as JSON."""
+    body = asdict(order)
+    body["directories"] = [render_entry(entry) for entry in order.directories]
+    body["baseline"] = [render_entry(entry) for entry in order.baseline]
+    return json.dumps(body).encode()
+
+
+def parse_order(text: bytes) -> RootOrder:
+    """The order that `render_order` wrote; trusted, as it never leaves this machine."""
+    body = json.loads(text)
+    user = body["user"]
+    return RootOrder(
+        root=body["root"],
+        mode=body["mode"],
+        epoch=body["epoch"],
+        compression=body["compression"],
+        architecture=body["architecture"],
+        foreign=tuple(body["foreign"]),
+        scripts=body["scripts"],
+        packages=tuple((path, tuple(left_out)) for path, left_out in body["packages"]),
+        directories=tuple(parse_entry(row) for row in body["directories"]),
+        baseline=tuple(parse_entry(row) for row in body["baseline"]),
+        links=tuple((path, target) for path, target in body["links"]),
+        user=None if user is None else (user[0], user[1]),
+        files=tuple((path, text) for path, text in body["files"]),
+        fragment=body["fragment"],
+        temporary=body["temporary"],
+    )
+
+
+def render_answer(answer: RootAnswer | LockenvError) -> bytes:
+    """An answer, or the error that stands for it."""
+    if isinstance(answer, RootAnswer):
+        return json.dumps(asdict(answer)).encode()
+    body = {
+        "family": type(answer).__name__,
+        "slug": answer.slug,
+        "what": answer.what,
+        "why": answer.why,
+        "fix": answer.fix,
+        "output": answer.output,
+    }
+    return json.dumps({"error": body}).encode()
+
+
+def parse_answer(text: bytes) -> RootAnswer:
+    """The answer; raises the error that stands for it."""
+    body = json.loads(text)
+    if "error" in body:
+        error = body["error"]
+        raise _FAMILIES[error["family"]](
+            error["slug"],
+            error["what"],
+            why=error["why"],
+            fix=error["fix"],
+            output=error["output"],
+        )
+    return RootAnswer(
+        dropped=tuple((path, reason) for path, reason in body["dropped"]),
+        skipped=tuple(body["skipped"]),
+    )

@@ -1,0 +1,232 @@
+"""What lies in a root after scripts ran, and how it differs from the layers below."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from lockenv.formats.tar import Entry, sort_key
+from lockenv.materialize.image_plan import CONSTANT_TIME
+from lockenv.materialize.image_rules import owned, rewriter, rule_for, timed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from lockenv.formats.tar.entry import Kind
+
+_CAPABILITY = "security.capability"
+_READ = 1 << 20
+#: Too large for a file whose content a rule rewrites.
+_LARGEST_REWRITTEN = 64 << 20
+
+
+@dataclass(kw_only=True)
+class Scan:
+    """The normalised entries of a root, by path; ``content`` replaces what a rule rewrites."""
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    content: dict[str, bytes] = field(default_factory=dict)
+    dropped: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Scanner:
+    """Walks one root. ``owner`` tells whose a file is where ownership is recorded elsewhere.
+
+    ``known`` are files that are as they were unpacked, as their stamps show: (inode, change time)
+    and digest by path, so that they need not be read again.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        epoch: int,
+        baseline: Mapping[str, Entry],
+        known: Mapping[str, tuple[int, int]],
+        owner: Callable[[os.stat_result], tuple[int, int]],
+    ) -> None:
+        self._root = root
+        self._epoch = epoch
+        self._baseline = baseline
+        self._known = known
+        self._owner = owner
+        self._first: dict[tuple[int, int], list[str]] = {}
+        self._scan = Scan()
+
+    def scan(self) -> Scan:
+        """Everything below the root, normalised."""
+        self._walk("")
+        for names in self._first.values():
+            self._link(names)
+        return self._scan
+
+    def _walk(self, folder: str) -> None:
+        with os.scandir(os.path.join(self._root, folder)) as found:  # noqa: PTH118  text is faster
+            members = list(found)
+        for member in members:
+            path = f"{folder}/{member.name}" if folder else member.name
+            status = member.stat(follow_symlinks=False)
+            rule = rule_for(path)
+            if rule and self._is_dropped(path, rule.action):
+                if rule.secret:
+                    self._scan.dropped.append((path, rule.reason))
+                continue
+            entry = self._entry(path, member.path, status)
+            if entry is None:
+                continue
+            rewrite = rewriter(rule)
+            if rewrite and entry.kind == "file" and entry.size < _LARGEST_REWRITTEN:
+                entry = self._rewritten(entry, member.path, rewrite)
+            self._scan.entries[path] = timed(owned(entry), self._epoch)
+            if entry.kind == "directory":
+                self._walk(path)
+            elif entry.kind == "file" and status.st_nlink > 1:
+                self._first.setdefault((status.st_dev, status.st_ino), []).append(path)
+
+    def _is_dropped(self, path: str, action: str) -> bool:
+        return action == "drop" or (action == "drop-new" and path not in self._baseline)
+
+    def _rewritten(self, entry: Entry, place: str, rewrite: Callable[[bytes], bytes]) -> Entry:
+        with open(place, "rb") as file:  # noqa: PTH123  the scanner's place is text
+            content = rewrite(file.read())
+        self._scan.content[entry.path] = content
+        return replace(entry, size=len(content), digest=hashlib.sha256(content).hexdigest())
+
+    def _entry(self, path: str, place: str, status: os.stat_result) -> Entry | None:
+        kind = _kind(status.st_mode)
+        if kind is None:
+            return None  # a socket, which only its server gives a meaning
+        uid, gid = self._owner(status)
+        entry = Entry(
+            path=path,
+            kind=kind,
+            mode=0o777 if kind == "symlink" else stat.S_IMODE(status.st_mode),
+            uid=uid,
+            gid=gid,
+            mtime=int(status.st_mtime_ns // 10**9),
+            size=status.st_size if kind == "file" else 0,
+        )
+        if kind == "symlink":
+            return replace(entry, target=os.readlink(place))  # noqa: PTH115  the place is text
+        if kind == "file":
+            same = self._known.get(path) == (status.st_ino, status.st_ctime_ns)
+            before = self._baseline.get(path)
+            if same and before is not None and before.kind == "file":
+                return replace(entry, digest=before.digest, xattrs=before.xattrs)
+            return replace(entry, digest=_digest(place), xattrs=_xattrs(place))
+        return entry
+
+    def _link(self, names: list[str]) -> None:
+        """Of names that share one file, the first in order is the file, the others links to it."""
+        names.sort(key=sort_key)
+        for name in names[1:]:
+            self._scan.entries[name] = replace(
+                self._scan.entries[name], kind="hardlink", target=names[0], size=0
+            )
+
+
+def _kind(mode: int) -> Kind | None:
+    if stat.S_ISREG(mode):
+        return "file"
+    if stat.S_ISDIR(mode):
+        return "directory"
+    if stat.S_ISLNK(mode):
+        return "symlink"
+    return "fifo" if stat.S_ISFIFO(mode) else None
+
+
+def _digest(place: str) -> str:
+    hasher = hashlib.sha256()
+    with open(place, "rb", buffering=0) as file:  # noqa: PTH123  the scanner's place is text
+        while piece := file.read(_READ):
+            hasher.update(piece)
+    return hasher.hexdigest()
+
+
+def _xattrs(place: str) -> tuple[tuple[str, bytes], ...]:
+    """The capabilities of a file: the one extended attribute that packages set."""
+    try:
+        value = os.getxattr(place, _CAPABILITY, follow_symlinks=False)
+    except OSError:
+        return ()
+    return ((_CAPABILITY, portable_capability(value)),)
+
+
+#: <linux/capability.h>: revision 3 ends with the id of a namespace's root; revision 2 has none.
+_REVISION_2, _REVISION_3, _REVISION_MASK = 0x02000000, 0x03000000, 0xFF000000
+
+
+def portable_capability(value: bytes) -> bytes:
+    """A file capability without the namespace that it was set in (revision 2)."""
+    head = int.from_bytes(value[:4], "little")
+    if head & _REVISION_MASK != _REVISION_3:
+        return value
+    head = head & ~_REVISION_MASK | _REVISION_2
+    return head.to_bytes(4, "little") + value[4:20]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """What a layer must hold: members in order, and the paths that lower layers have too many."""
+
+    members: tuple[Entry, ...]
+    removed: tuple[str, ...]
+
+
+def difference(before: Mapping[str, Entry], after: Mapping[str, Entry]) -> Difference:
+    """The layer that makes ``after`` of ``before``.
+
+    Names that share a file stay together: if one of them differs, all are members, since a hard
+    link must find its file in its own layer.
+    """
+    shared_before, shared_after = _shared(before), _shared(after)
+    changed = {
+        path
+        for path, entry in after.items()
+        if path not in before
+        or _essence(entry, shared_after) != _essence(before[path], shared_before)
+    }
+    for path in list(changed):
+        changed.update(shared_after.get(path, ()))
+    gone = {path for path in before if path not in after}
+    top = {path for path in gone if path.rpartition("/")[0] not in gone}
+    return Difference(
+        members=tuple(after[path] for path in sorted(changed, key=sort_key)),
+        removed=tuple(sorted(top, key=sort_key)),
+    )
+
+
+def _shared(entries: Mapping[str, Entry]) -> dict[str, tuple[str, ...]]:
+    """All names of each file that has several, by each of them."""
+    groups: dict[str, list[str]] = {}
+    for path, entry in entries.items():
+        if entry.kind == "hardlink":
+            groups.setdefault(entry.target, [entry.target]).append(path)
+    return {path: tuple(sorted(names, key=sort_key)) for names in groups.values() for path in names}
+
+
+def _essence(entry: Entry, shared: Mapping[str, tuple[str, ...]]) -> tuple[object, ...]:
+    names = shared.get(entry.path, ())
+    if names:
+        # Which of the names is called the file is no difference.
+        return ("file", entry.mode, entry.uid, entry.gid, entry.mtime, entry.digest, names)
+    return (
+        entry.kind,
+        entry.mode,
+        entry.uid,
+        entry.gid,
+        entry.mtime,
+        entry.size,
+        entry.target,
+        entry.xattrs,
+        entry.digest,
+    )
+
+
+def whiteouts(removed: Iterable[str]) -> Iterator[Entry]:
+    """OCI's marks of what a layer takes away from those below it."""
+    for path in removed:
+        folder, slash, name = path.rpartition("/")
+        yield Entry(path=f"{folder}{slash}.wh.{name}", mode=0o644, mtime=CONSTANT_TIME)

@@ -1,0 +1,213 @@
+"""Write packages into a root, as dpkg --unpack does, in a process that is shut into that root.
+
+Being chrooted, no symbolic link of a package can lead a later member out of the root.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lockenv.errors import HostError, IntegrityError
+from lockenv.formats.oci import open_compressor
+from lockenv.formats.tar import Reader, sort_key
+from lockenv.materialize.debian_package import INFO
+from lockenv.materialize.image_plan import CONSTANT_TIME
+from lockenv.materialize.layers_fragment import PieceStream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from lockenv.formats.oci import Compressor
+    from lockenv.formats.tar import Entry
+    from lockenv.materialize.layers_fragment import Fragment
+
+_NANO = 10**9
+#: The part of a name that dpkg gives a configuration file until its package is configured.
+NEW = ".dpkg-new"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """What to write of one fragment.
+
+    ``conffiles`` wait under another name; ``left_out`` belongs to packages that replace it.
+    ``part`` is all, info (the database alone) or files (all else).
+    """
+
+    fragment: Fragment
+    conffiles: frozenset[str] = frozenset()
+    left_out: frozenset[str] = frozenset()
+    part: str = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traces:
+    """What unpacking left: (inode, change time) of files, and owners that could not be set."""
+
+    stamps: dict[str, tuple[int, int]]
+    owners: list[tuple[str, int, int]]
+
+
+def unpack(
+    root: str,
+    directories: Iterable[Entry],
+    parcels: Sequence[Parcel],
+    compression: str,
+    *,
+    own: bool,
+) -> Traces:
+    """Unpack in a child that is shut into ``root``; ``own`` is false where chown is refused."""
+    compressor = open_compressor(compression)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        status = 1
+        try:
+            # The store lies outside the root, and is read through this handle alone.
+            outside = os.open("/", os.O_PATH | os.O_DIRECTORY)
+            os.chroot(root)
+            os.chdir("/")
+            os.umask(0)
+            unpacker = _Unpacker(compressor, outside, own=own)
+            answer = _answered(lambda: unpacker.run(directories, parcels))
+            with os.fdopen(writer, "wb") as file:
+                file.write(json.dumps(answer).encode())
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as file:
+        text = file.read()
+    os.waitpid(child, 0)
+    return _traces(text)
+
+
+def _answered(work: Callable[[], dict[str, object]]) -> dict[str, object]:
+    try:
+        return work()
+    except IntegrityError as error:
+        return {"broken": [error.slug, error.what, list(error.why)]}
+    except OSError as error:
+        return {"refused": f"{error.strerror}: {error.filename}", "number": error.errno}
+
+
+def _traces(text: bytes) -> Traces:
+    answer = json.loads(text or b'{"refused": "the unpacking process was killed"}')
+    if "broken" in answer:
+        slug, what, why = answer["broken"]
+        raise IntegrityError(slug, what, why=why, fix="do not use this package in an image")
+    if "refused" in answer:
+        raise HostError(
+            "cannot-write-root",
+            "the packages could not be written into a root",
+            why=(answer["refused"],),
+            fix="make room, or name another folder with --cache-dir",
+        )
+    return Traces(
+        stamps={path: (stamp[0], stamp[1]) for path, stamp in answer["stamps"].items()},
+        owners=[(path, uid, gid) for path, uid, gid in answer["owners"]],
+    )
+
+
+class _Unpacker:
+    def __init__(self, compressor: Compressor, outside: int, *, own: bool) -> None:
+        self._outside = outside
+        self._compressor = compressor
+        self._own = own
+        self._written: list[str] = []
+        self._owners: list[tuple[str, int, int]] = []
+
+    def run(self, directories: Iterable[Entry], parcels: Sequence[Parcel]) -> dict[str, object]:
+        ordered = sorted(directories, key=lambda entry: sort_key(entry.path))
+        made = [entry.path for entry in ordered if self._directory(entry)]
+        for parcel in parcels:
+            self._parcel(parcel)
+        # Last, as each new file changes its directory's time; fontconfig keeps these times.
+        for path in {*made, *(os.path.dirname(path) for path in self._written)}:  # noqa: PTH120
+            os.utime(path or ".", ns=(CONSTANT_TIME * _NANO,) * 2)
+        stamps = {}
+        for path in self._written:
+            status = os.lstat(path)
+            stamps[path] = (status.st_ino, status.st_ctime_ns)
+        return {"stamps": stamps, "owners": self._owners}
+
+    def _directory(self, entry: Entry) -> bool:
+        """Make a directory; one that is there keeps its mode, as with dpkg."""
+        try:
+            os.mkdir(entry.path, 0o755)  # noqa: PTH102  a relative name in the root
+        except FileExistsError:
+            return False
+        self._give(entry.path, entry)
+        os.chmod(entry.path, entry.mode)  # noqa: PTH101  a relative name in the root
+        return True
+
+    def _open_outside(self, path: str, flags: int) -> int:
+        return os.open(os.fspath(path).lstrip("/"), flags, dir_fd=self._outside)
+
+    def _give(self, path: str, entry: Entry) -> None:
+        if (entry.uid, entry.gid) == (0, 0):
+            return
+        if self._own:
+            os.chown(path, entry.uid, entry.gid, follow_symlinks=False)
+        else:
+            self._owners.append((path, entry.uid, entry.gid))
+
+    def _parcel(self, parcel: Parcel) -> None:
+        stream = PieceStream(parcel.fragment, self._compressor, self._open_outside)
+        reader = Reader(stream, parcel.fragment.data.name)
+        for entry in reader:
+            is_info = entry.path.startswith(f"{INFO}/")
+            if entry.path in parcel.left_out or parcel.part == ("files" if is_info else "info"):
+                continue
+            path = entry.path + (NEW if entry.path in parcel.conffiles else "")
+            self._clear(path)
+            if entry.kind == "file":
+                self._file(path, entry, reader)
+            elif entry.kind == "symlink":
+                os.symlink(entry.target, path)  # noqa: PTH211  likewise
+                self._give(path, entry)
+                os.utime(path, ns=(entry.mtime * _NANO,) * 2, follow_symlinks=False)
+            elif entry.kind == "hardlink":
+                os.link(entry.target, path, follow_symlinks=False)
+            elif entry.kind == "fifo":
+                os.mkfifo(path, 0o600)
+                self._give(path, entry)
+                os.chmod(path, entry.mode)  # noqa: PTH101  a relative name in the root
+            self._written.append(path)
+
+    def _clear(self, path: str) -> None:
+        try:
+            status = os.lstat(path)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(path) or ".", 0o755, exist_ok=True)  # noqa: PTH103, PTH120
+            return
+        except NotADirectoryError:
+            raise IntegrityError(
+                "packages-overlap",
+                "two packages hold one path, as a file and as a directory",
+                why=(f"/{path}",),
+            ) from None
+        if not stat.S_ISDIR(status.st_mode):
+            os.unlink(path)  # noqa: PTH108  a relative name in the root
+
+    def _file(self, path: str, entry: Entry, reader: Reader) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        file = os.open(path, flags, 0o600)
+        try:
+            for piece in reader.content():
+                view = memoryview(piece)
+                while view:
+                    view = view[os.write(file, view) :]
+            self._give(path, entry)
+            # After chown, which takes the setuid bit away.
+            os.fchmod(file, entry.mode)
+            for name, value in entry.xattrs:
+                os.setxattr(file, name, value)
+            os.utime(file, ns=(entry.mtime * _NANO,) * 2)
+        finally:
+            os.close(file)

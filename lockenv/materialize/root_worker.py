@@ -1,0 +1,267 @@
+"""The process that builds a root: it is root there, by right or in a user namespace.
+
+It unpacks, configures, compares what lies there with the layers below, and writes the difference
+as a fragment. Started by `root_build`, which is the same for every mode.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from lockenv.errors import HostError, LockenvError
+from lockenv.formats.oci import open_compressor
+from lockenv.materialize.debian_database import (
+    DpkgPackage,
+    essential_closure,
+    render_activations,
+    render_status,
+    render_triggers,
+)
+from lockenv.materialize.image_plan import PYTHON_PREFIX, VENV_PREFIX
+from lockenv.materialize.layers_fragment import Fragment, FragmentWriter, read_fragment
+from lockenv.materialize.root_configure import Configurer
+from lockenv.materialize.root_native import configure_natively
+from lockenv.materialize.root_order import RootAnswer, parse_order, render_answer
+from lockenv.materialize.root_scan import Scanner, difference, whiteouts
+from lockenv.materialize.root_unpack import Parcel, unpack
+from lockenv.materialize.root_user import add_user
+from lockenv.sandbox import OwnershipRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from lockenv.formats.tar import Entry
+    from lockenv.materialize.root_order import RootOrder
+    from lockenv.materialize.root_scan import Scan
+
+_DATABASE = "var/lib/dpkg"
+MOUNT_POINTS = (PYTHON_PREFIX, VENV_PREFIX, "app", "dev", "proc", "sys", "tmp")
+_READ = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Package:
+    unpacked: DpkgPackage
+    fragment: Fragment
+    left_out: frozenset[str]
+
+
+@dataclass(kw_only=True)
+class _Builder:
+    order: RootOrder
+    record: OwnershipRecord | None
+    packages: list[_Package]
+    stamps: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def build(self) -> RootAnswer:
+        order = self.order
+        root = Path(order.root)
+        root.mkdir(parents=True)
+        root.chmod(0o755)
+        for path, target in order.links:
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).symlink_to(target)
+        skipped: tuple[str, ...] = ()
+        if order.scripts == "run":
+            self._configure()
+        else:
+            skipped = self._leave_out_scripts()
+        self._add_own()
+        scan = Scanner(
+            order.root, order.epoch, self._baseline(), self.stamps, self._owner_of
+        ).scan()
+        self._write(scan)
+        for path in MOUNT_POINTS:
+            # After the scan: programs that run here find the Python part mounted on these.
+            (root / path).mkdir(parents=True, exist_ok=True)
+        return RootAnswer(dropped=tuple(sorted(scan.dropped)), skipped=skipped)
+
+    def _owner_of(self, status: os.stat_result) -> tuple[int, int]:
+        if self.record is not None:
+            return self.record.owner(status)
+        return status.st_uid, status.st_gid
+
+    def _configure(self) -> None:
+        configurer = Configurer(
+            root=self.order.root,
+            mode=self.order.mode,
+            epoch=self.order.epoch,
+            record=self.record,
+        )
+        base_names = essential_closure([package.unpacked for package in self.packages])
+        base = [package for package in self.packages if package.unpacked.name in base_names]
+        rest = [package for package in self.packages if package.unpacked.name not in base_names]
+        late = [package for package in rest if package.unpacked.facts["diverts"]]
+        if base:
+            self._unpack(base)
+            configurer.prepare()
+            self._write_database(base, base)
+            configurer.preinst([package.unpacked for package in base])
+            configurer.configure(*(package.unpacked.qualified for package in base))
+        if rest:
+            self._unpack([package for package in rest if package not in late])
+            self._unpack(late, part="info")
+            configurer.prepare()
+            self._write_database(rest, self.packages)
+            configurer.preinst([package.unpacked for package in rest])
+            self._unpack(late, part="files")
+            self._activate(base, rest)
+            configurer.configure()
+        configurer.tidy()
+
+    def _leave_out_scripts(self) -> tuple[str, ...]:
+        self._unpack(self.packages, whole=True)
+        unpacked = [package.unpacked for package in self.packages]
+        self._write_database(self.packages, self.packages, state="installed")
+        configure_natively(Path(self.order.root), unpacked)
+        return tuple(
+            f"{package.qualified}: {' '.join(package.scripts)}"
+            for package in unpacked
+            if package.scripts
+        )
+
+    def _unpack(
+        self, packages: Sequence[_Package], part: str = "all", *, whole: bool = False
+    ) -> None:
+        if not packages:
+            return
+        parcels = [
+            Parcel(
+                fragment=package.fragment,
+                # Without scripts nobody would move a configuration file into its place.
+                conffiles=frozenset(
+                    () if whole else (path for path, _ in package.unpacked.conffiles)
+                ),
+                left_out=package.left_out,
+                part=part,
+            )
+            for package in packages
+        ]
+        names = {entry.path for package in packages for entry in package.fragment.directories}
+        traces = unpack(
+            self.order.root,
+            [entry for entry in self.order.directories if entry.path in names],
+            parcels,
+            self.order.compression,
+            own=self.record is None,
+        )
+        for path, stamp in traces.stamps.items():
+            self.stamps[path.removesuffix(".dpkg-new")] = stamp
+        if self.record is not None:
+            self.record.set_owners(
+                (f"{self.order.root}/{path}", uid, gid) for path, uid, gid in traces.owners
+            )
+
+    def _write_database(
+        self, fresh: Sequence[_Package], known: Sequence[_Package], state: str = "unpacked"
+    ) -> None:
+        """What dpkg would know had it unpacked ``fresh``, after what it knows by now."""
+        folder = Path(self.order.root, _DATABASE)
+        for name in ("info", "triggers", "updates", "alternatives", "parts"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / "info/format").write_text("1\n")
+        for name in ("available", "diversions", "statoverride"):
+            (folder / name).touch()
+        if self.order.foreign:
+            lines = (self.order.architecture, *self.order.foreign)
+            (folder / "arch").write_text("".join(f"{line}\n" for line in lines))
+        with (folder / "status").open("a", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(render_status((package.unpacked for package in fresh), state))
+        for name, text in render_triggers(package.unpacked for package in known).items():
+            (folder / "triggers" / name).write_text(text)
+
+    def _activate(self, configured: Sequence[_Package], fresh: Sequence[_Package]) -> None:
+        paths = (entry.path for package in fresh for entry in package.fragment.entries)
+        text = render_activations((package.unpacked for package in configured), paths)
+        if text:
+            with Path(self.order.root, _DATABASE, "triggers/Unincorp").open("a") as file:
+                file.write(text)
+
+    def _add_own(self) -> None:
+        """The user, and the few files that no package brings."""
+        for path, text in self.order.files:
+            place = Path(self.order.root, path)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text)
+            place.chmod(0o644)
+        if self.order.user is not None:
+            name, uid = self.order.user
+            owned = add_user(Path(self.order.root), name, uid, self.order.epoch)
+            if self.record is not None:
+                self.record.set_owners((path, uid, uid) for path in owned)
+            else:
+                for path in owned:
+                    os.chown(path, uid, uid)
+
+    def _baseline(self) -> dict[str, Entry]:
+        return {entry.path: entry for entry in self.order.baseline}
+
+    def _write(self, scan: Scan) -> None:
+        found = difference(self._baseline(), scan.entries)
+        compressor = open_compressor(self.order.compression)
+        writer = FragmentWriter(Path(self.order.temporary), compressor)
+        try:
+            for mark in whiteouts(found.removed):
+                writer.add(mark)
+            for entry in found.members:
+                writer.add(entry, self._content(entry, scan))
+            writer.finish(Path(self.order.fragment), (), {})
+        except BaseException:
+            writer.discard()
+            raise
+
+    def _content(self, entry: Entry, scan: Scan) -> Iterator[bytes]:
+        if entry.path in scan.content:
+            yield scan.content[entry.path]
+        elif entry.kind == "file":
+            with Path(self.order.root, entry.path).open("rb", buffering=0) as file:
+                while piece := file.read(_READ):
+                    yield piece
+
+
+def _load(order: RootOrder) -> list[_Package]:
+    packages = []
+    for data, left_out in order.packages:
+        fragment = read_fragment(Path(data))
+        if fragment is None:
+            raise HostError(
+                "store-changed",
+                "a part of the store vanished while the image was built",
+                why=(data,),
+                fix="run the command again",
+            )
+        packages.append(
+            _Package(
+                unpacked=DpkgPackage(facts=fragment.facts),
+                fragment=fragment,
+                left_out=frozenset(left_out),
+            )
+        )
+    return packages
+
+
+def main(arguments: list[str]) -> NoReturn:
+    """``arguments``: the file that holds the order, and the file to write the answer to."""
+    source, target = (Path(argument) for argument in arguments)
+    # Files of the root must have the modes that packages ask, whatever the user's own mask.
+    os.umask(0o022)
+    order = parse_order(source.read_bytes())
+    record = OwnershipRecord(order.root) if order.mode == "single" else None
+    answer: RootAnswer | LockenvError
+    try:
+        answer = _Builder(order=order, record=record, packages=_load(order)).build()
+    except LockenvError as error:
+        answer = error
+    except OSError as error:
+        answer = HostError(
+            "cannot-write-root",
+            "the image's root could not be written",
+            why=(f"{error.strerror}: {error.filename}",),
+            fix="make room, or name another folder with --cache-dir",
+        )
+    target.write_bytes(render_answer(answer))
+    sys.exit(0)
