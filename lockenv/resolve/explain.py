@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 from lockenv.errors import GaveUpError
 from lockenv.resolve.answer import DEFAULT_BOUNDS, Bounds, Resolution, Root
 from lockenv.resolve.engine import UnsolvableError, resolve_asking
+from lockenv.resolve.search import Need
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
     from lockenv.resolve.asked import Asked
     from lockenv.resolve.protocol import Candidate, Identifier, Rejected, Requirement
-    from lockenv.resolve.search import Need, Refusal
+    from lockenv.resolve.search import Refusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,10 +85,10 @@ def explain(
     """
     trial = _Trial(error.asked, bounds)
     core, refusal = _smallest(trial, error)
-    needs = _in_reach(core, refusal.needs)
+    needs = [_ordered(error.asked, need) for need in _in_reach(core, refusal.needs)]
     return Explanation(
         roots=tuple(core),
-        links=_links(needs),
+        links=_links(error.asked, needs),
         unusable=_unusable(error.asked, needs),
         lacking=_lacking(error.asked, core, needs),
         ways=_ways(trial, error.roots, core, relax),
@@ -154,7 +155,22 @@ def _in_reach(core: Sequence[Root], needs: Sequence[Need]) -> list[Need]:
     return found
 
 
-def _links(needs: Sequence[Need]) -> tuple[Link, ...]:
+def _ordered(asked: Asked, need: Need) -> Need:
+    return Need(
+        candidates=tuple(_best_first(asked, need.candidates)),
+        requirement=need.requirement,
+    )
+
+
+def _best_first(asked: Asked, candidates: Iterable[Candidate]) -> list[Candidate]:
+    """In the order of the source; what only some requirement lets in comes last."""
+    left = dict.fromkeys(candidates)
+    identifier = next(iter(left)).identifier
+    found = [each for each in asked.candidates(identifier, ()) if each in left]
+    return [*found, *(each for each in left if each not in set(found))]
+
+
+def _links(asked: Asked, needs: Sequence[Need]) -> tuple[Link, ...]:
     rows: dict[tuple[Identifier, Identifier], dict[Candidate, Requirement]] = {}
     for need in needs:
         if need.requirement is None:
@@ -163,14 +179,14 @@ def _links(needs: Sequence[Need]) -> tuple[Link, ...]:
         row = rows.setdefault((owner, need.requirement.identifier), {})
         for candidate in need.candidates:
             row.setdefault(candidate, need.requirement)
-    return tuple(
-        Link(
-            identifier=owner,
-            candidates=tuple(row),
-            requirements=tuple(row.values()),
+    found = []
+    for (owner, _), row in rows.items():
+        candidates = _best_first(asked, row)
+        requirements = tuple(row[candidate] for candidate in candidates)
+        found.append(
+            Link(identifier=owner, candidates=tuple(candidates), requirements=requirements)
         )
-        for (owner, _), row in rows.items()
-    )
+    return tuple(found)
 
 
 def _unusable(asked: Asked, needs: Sequence[Need]) -> tuple[Unusable, ...]:
@@ -181,7 +197,11 @@ def _unusable(asked: Asked, needs: Sequence[Need]) -> tuple[Unusable, ...]:
                 key = (candidate.identifier, asked.unusable[candidate])
                 rows.setdefault(key, []).append(candidate)
     return tuple(
-        Unusable(identifier=identifier, candidates=tuple(candidates), reason=reason)
+        Unusable(
+            identifier=identifier,
+            candidates=tuple(_best_first(asked, candidates)),
+            reason=reason,
+        )
         for (identifier, reason), candidates in rows.items()
     )
 
@@ -221,7 +241,7 @@ def _ways(
             proposals = [each for several in proposals for each in ((one,) for one in several)]
         for instead in [*proposals, ()]:
             changed = _replaced(roots, origin, instead)
-            outcome = trial.outcome(changed) if changed else None
+            outcome = trial.outcome(changed)
             if isinstance(outcome, Resolution):
                 found.append(Way(removed=removed, instead=instead, pins=outcome.pins))
                 break

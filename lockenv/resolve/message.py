@@ -111,24 +111,25 @@ def _lacking(lacking: Lacking) -> list[str]:
     return lines
 
 
-def _fix(explanation: Explanation) -> str:
+def _fix(explanation: Explanation) -> list[str]:
+    lines = []
+    ways = "; ".join(_way(way) for way in explanation.ways)
+    if len(explanation.ways) == 1:
+        lines.append(f"this was checked to work: {ways}")
+    elif ways:
+        lines.append(f"any one of these was checked to work: {ways}")
     unknown = [each for each in explanation.lacking if not each.offered and not each.rejected]
     if unknown:
         name = unknown[0].requirement.identifier.name
-        return f"check the spelling of {name}, or declare the source that has it"
-    if not explanation.ways:
-        return "relax or remove more than one of these requests"
-    ways = "; ".join(_way(way) for way in explanation.ways)
-    if len(explanation.ways) == 1:
-        return f"this was checked to work: {ways}"
-    return f"any one of these was checked to work: {ways}"
+        lines.append(f"check the spelling of {name}, or declare the source that has it")
+    return lines or ["relax or remove more than one of these requests"]
 
 
 def _way(way: Way) -> str:
+    former = max((str(root.requirement) for root in way.removed), key=len)
     if not way.instead:
-        text = max((str(root.requirement) for root in way.removed), key=len)
-        return f"drop {text}"
+        return f"drop {former}"
     instead = way.instead[0].requirement
     pin = way.pins.get(instead.identifier)
-    taken = f" (takes {pin.version_text})" if pin is not None and pin.version_text else ""
-    return f"{instead}{taken}"
+    taken = f", which takes {pin.version_text}" if pin is not None and pin.version_text else ""
+    return f"{instead} instead of {former}{taken}"

@@ -106,7 +106,10 @@ class Source(Protocol):
         """A hint that these will be asked about; returns at once. May do nothing."""
 
     def rejections(self, identifier: Identifier) -> Sequence[Rejected]:
-        """Versions that exist but are no candidates whatever is asked, newest first."""
+        """Versions that exist but are not on offer for a plain ask, newest first.
+
+        For explanations: no file for the target, after ``as-of``, yanked, a denied pre-release.
+        """
 
 
 @runtime_checkable

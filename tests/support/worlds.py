@@ -1,8 +1,7 @@
 """Worlds in memory for the engine: one of sets (for brute force), one that speaks PEP 440.
 
-`SetWorld` holds numbered versions and requirements that are sets of numbers. An ask may be one that
-only counts if the name is there at all (a conflict, as Debian has them), and a name may be a choice.
-`PythonWorld` has versions, specifiers, extras, markers, yanked and pre-releases by the standards.
+`SetWorld` holds numbered versions and requirements that are sets of numbers. Some asks only count
+if the name is there at all (a conflict, as Debian has them), and a name may be a choice.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from packaging.markers import Marker
 from packaging.requirements import Requirement as Pep508
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -21,6 +19,8 @@ from lockenv.resolve import Identifier, Rejected, Root, UnusableCandidateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from packaging.markers import Marker
 
     from lockenv.resolve import Candidate, Requirement
 
@@ -62,25 +62,23 @@ class SetWorld:
     def __init__(self, packages: Mapping[str, Mapping[int, Sequence[Among]]]) -> None:
         self.packages = packages
         self.asked: list[Numbered] = []
-
-    def candidates(
-        self, identifier: Identifier, requirements: Sequence[Requirement]
-    ) -> Iterator[Numbered]:
-        absence = [Numbered(identifier, 0)] if identifier.name in self._avoidable() else []
-        numbers = sorted(self.packages.get(identifier.name, {}), reverse=True)
-        for candidate in itertools.chain(absence, (Numbered(identifier, n) for n in numbers)):
-            if all(self.satisfies(each, candidate) for each in requirements):
-                yield candidate
-
-    def _avoidable(self) -> set[str]:
-        """Names that some ask mentions only for the case that they are there."""
-        return {
+        # Names that some ask mentions only for the case that they are there.
+        self._avoidable = {
             ask.identifier.name
-            for versions in self.packages.values()
+            for versions in packages.values()
             for asks in versions.values()
             for ask in asks
             if ask.if_present
         }
+
+    def candidates(
+        self, identifier: Identifier, requirements: Sequence[Requirement]
+    ) -> Iterator[Numbered]:
+        absence = [Numbered(identifier, 0)] if identifier.name in self._avoidable else []
+        numbers = sorted(self.packages.get(identifier.name, {}), reverse=True)
+        for candidate in itertools.chain(absence, (Numbered(identifier, n) for n in numbers)):
+            if all(self.satisfies(each, candidate) for each in requirements):
+                yield candidate
 
     def satisfies(self, requirement: Requirement, candidate: Candidate) -> bool:
         assert isinstance(requirement, Among)
@@ -99,8 +97,9 @@ class SetWorld:
     def prefetch(self, identifiers: Iterable[Identifier]) -> None:
         """Everything is here already."""
 
-    def rejections(self, identifier: Identifier) -> Sequence[Rejected]:
-        return ()
+    def rejections(self, identifier: Identifier) -> Sequence[Rejected]:  # noqa: ARG002 - port
+        """Nothing is ever rejected here."""
+        return []
 
 
 def roots(*asks: Requirement) -> list[Root]:
@@ -108,23 +107,25 @@ def roots(*asks: Requirement) -> list[Root]:
     return [Root(requirement=ask, origin=f"line {number}") for number, ask in enumerate(asks, 1)]
 
 
-def brute_force(
+def answerable(
     packages: Mapping[str, Mapping[int, Sequence[Among]]], asks: Sequence[Among]
 ) -> bool:
-    """Whether any choice of versions at all answers the asks: every combination is tried."""
+    """Whether any choice of versions at all answers the asks: brute force tries every one."""
     names = sorted(packages)
     every = [[0, *sorted(packages[name])] for name in names]
     return any(
-        _holds(packages, asks, dict(zip(names, chosen, strict=True)))
+        holds(packages, asks, dict(zip(names, chosen, strict=True)))
         for chosen in itertools.product(*every)
     )
 
 
-def _holds(
+def holds(
     packages: Mapping[str, Mapping[int, Sequence[Among]]],
     asks: Sequence[Among],
     chosen: Mapping[str, int],
 ) -> bool:
+    """Whether these versions (0: not there) answer the asks and all that they ask for."""
+
     def met(ask: Among) -> bool:
         number = chosen.get(ask.identifier.name, 0)
         return ask.if_present if number == 0 else number in ask.versions
@@ -208,7 +209,7 @@ class PythonWorld:
     ) -> None:
         self._urls = urls or {}
         self._environment = {**DEFAULT_ENVIRONMENT, **(environment or {})}
-        self._preferred = {
+        self._preferred: dict[str, Version] = {
             canonicalize_name(name): Version(text) for name, text in (preferred or {}).items()
         }
         self._lowest = lowest
@@ -329,11 +330,18 @@ class PythonWorld:
 
     def rejections(self, identifier: Identifier) -> Sequence[Rejected]:
         published = self._packages.get(identifier.name, {})
-        return [
-            Rejected(str(version), published[version].rejected)
+        reasons = {
+            version: published[version].rejected or self._unwanted(version, published[version])
             for version in sorted(published, reverse=True)
-            if published[version].rejected
-        ]
+        }
+        return [Rejected(str(version), why) for version, why in reasons.items() if why]
+
+    def _unwanted(self, version: Version, what: Published) -> str:
+        if what.yanked:
+            return "is yanked"
+        if version.is_prerelease and self._pre_releases == "deny":
+            return "is a pre-release, which are denied"
+        return ""
 
     def roots(self, *texts: str) -> list[Root]:
         """The requirements as a user's, each with its text as origin."""
