@@ -246,10 +246,11 @@ def test_metadata_that_cannot_be_read_reject_the_candidate(world: World) -> None
 
 def test_the_second_source_on_a_store_asks_for_nothing(world: World) -> None:
     world.index.publish(wheel("demo", "1.0", requires=["base"]), wheel("base", "1.0"))
-    for line in ("demo", "base"):
-        first = world.source()
-        asks(first, best(first, line))
-        pin(first, best(first, line).release)
+    with open_fetcher(world.fetcher.store.root) as early:
+        first = World(world.index, early).source()
+        for line in ("demo", "base"):
+            asks(first, best(first, line))
+            pin(first, best(first, line).release)
     world.index.forget()
 
     again = world.source()

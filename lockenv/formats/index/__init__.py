@@ -2,6 +2,7 @@
 
 from lockenv.formats.index.listing import (
     KEPT_FORM,
+    FileRow,
     ListedFile,
     Listing,
     ListingError,
@@ -17,6 +18,7 @@ from lockenv.formats.index.page import ACCEPT, normal_time, parse_files, parse_p
 __all__ = [
     "ACCEPT",
     "KEPT_FORM",
+    "FileRow",
     "ListedFile",
     "Listing",
     "ListingError",

@@ -61,6 +61,20 @@ class ListedFile:
         return None
 
 
+class FileRow:
+    """A file of a kept listing: most are passed over for their name, so no more is read."""
+
+    __slots__ = ("_text", "filename")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self.filename = text[: text.index(_COLUMN)]
+
+    def read(self) -> ListedFile:
+        """All that the index says of the file."""
+        return _file(self._text)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
     """One project on one index; versions newest first, files read when they are asked for.
@@ -77,7 +91,11 @@ class Listing:
 
     def files(self, version: str) -> tuple[ListedFile, ...]:
         """The files of one of the versions, sorted by name."""
-        return tuple(_file(text) for text in self.lines[version].split("\t"))
+        return tuple(row.read() for row in self.rows(version))
+
+    def rows(self, version: str) -> list[FileRow]:
+        """The files of one of the versions, sorted by name, of which only the names are read."""
+        return [FileRow(text) for text in self.lines[version].split("\t")]
 
 
 def version_of(filename: str, name: str) -> str | None:

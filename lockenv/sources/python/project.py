@@ -57,20 +57,19 @@ class Chooser:
         sdists: list[tuple[tuple[object, ...], ListedFile]] = []
         pin = self.request.pins.get(project.name)
         digests = pin.digests if pin is not None else frozenset()
-        for file in project.listing.files(text):
+        for row in project.listing.rows(text):
+            is_wheel = row.filename.endswith(".whl")
+            order = self._wheel_order(row.filename) if is_wheel else _sdist_order(row.filename)
+            if order is None:
+                continue
+            file = row.read()
             reason = self._unfit(file, cutoff, project)
             if reason is not None:
                 reasons.add(reason)
                 continue
-            kept = not (digests and any(one in digests for one in file.hashes))
-            if file.is_wheel:
-                order = self._wheel_order(file)
-                if order is not None:
-                    wheels.append(((kept, file.yanked is not None, *order), file))
-            else:
-                # Where there are several, the usual ending.
-                usual = not file.filename.endswith(".tar.gz")
-                sdists.append(((kept, file.yanked is not None, usual, file.filename), file))
+            kept = bool(digests) and not digests.isdisjoint(file.hashes)
+            ordered = ((not kept, file.yanked is not None, *order), file)
+            (wheels if is_wheel else sdists).append(ordered)
         chosen = min(wheels, default=None)
         if chosen is None and sdists:
             if self.request.sdist_policy(project.name) != "deny":
@@ -120,16 +119,16 @@ class Chooser:
             return f"it needs Python {file.requires_python}, the target has {self.target.python}"
         return None
 
-    def _wheel_order(self, file: ListedFile) -> tuple[object, ...] | None:
+    def _wheel_order(self, filename: str) -> tuple[object, ...] | None:
         try:
-            name = parse_wheel_name(file.filename)
+            name = parse_wheel_name(filename)
         except ValueError:
             return None
         rank = self.ranks.rank(name.tags)
         if rank is None:
             return None
         # Binary distribution format: among equal tags the highest build number wins.
-        return (rank, -name.build[0], _Backwards(name.build[1]), file.filename)
+        return (rank, -name.build[0], _Backwards(name.build[1]), filename)
 
     def no_wheel(self, project: Project, text: str) -> str:
         """Which files there are, and what the target accepts."""
@@ -185,6 +184,11 @@ class _Backwards(str):
 
     def __lt__(self, other: str) -> bool:
         return str.__gt__(self, other)
+
+
+def _sdist_order(filename: str) -> tuple[object, ...]:
+    # Where there are several, the usual ending.
+    return (not filename.endswith(".tar.gz"), filename)
 
 
 def _by_name(requirements: Sequence[Requirement]) -> dict[str, list[Requirement]]:

@@ -25,6 +25,7 @@ from lockenv.sources.python.values import (
     identifiers,
 )
 from lockenv.sources.python.versions import (
+    Line,
     Markers,
     admits_python,
     only_extra,
@@ -154,7 +155,7 @@ class PythonSource:
         One for the bare name and one for each extra; none where its marker does not hold or the
         name is excluded. Overrides apply.
         """
-        parsed = requirement_of(requirement) if isinstance(requirement, str) else requirement
+        parsed = requirement_of(str(requirement))
         if isinstance(parsed, str):
             raise InputError(
                 "invalid-requirement",
@@ -164,7 +165,7 @@ class PythonSource:
             )
         if not self._markers.hold(parsed.marker):
             return ()
-        return tuple(self._expanded(parsed, str(parsed)))
+        return tuple(self._expanded(parsed, str(requirement)))
 
     def metadata(self, release: Release) -> CoreMetadata:
         """What a release says of itself.
@@ -248,13 +249,13 @@ class PythonSource:
             raise UnusableCandidateError(f"it has no extra {extra} (it has {known})")
         return found
 
-    def _expanded(self, requirement: Requirement, asked: str) -> Iterator[PythonRequirement]:
+    def _expanded(self, requirement: Line, asked: str) -> Iterator[PythonRequirement]:
         name = canonicalize_name(requirement.name)
         if name in self.request.exclude:
             return
         extras = set(requirement.extras)
         replaced = self._overrides.get(name)
-        for one in replaced if replaced is not None else [requirement]:
+        for one in [requirement] if replaced is None else replaced:
             condition = str(one.specifier)
             for identifier in identifiers(name, extras | set(one.extras)):
                 yield PythonRequirement(
@@ -265,9 +266,9 @@ class PythonSource:
                     specifier=specifier_of(condition),
                 )
 
-    def _applicable(self, requirements: Iterable[Requirement]) -> dict[str, list[Requirement]]:
-        found: dict[str, list[Requirement]] = {}
-        for one in requirements:
+    def _applicable(self, requirements: Iterable[Requirement]) -> dict[str, list[Line]]:
+        found: dict[str, list[Line]] = {}
+        for one in map(_line, requirements):
             if self._markers.hold(one.marker):
                 found.setdefault(canonicalize_name(one.name), []).append(one)
         return found
@@ -278,7 +279,7 @@ class PythonSource:
                 Identifier(PYPI, name),
                 condition=str(one.specifier),
                 url=one.url,
-                asked=str(one),
+                asked=f"{name}{one.specifier}",
                 specifier=specifier_of(str(one.specifier)),
             )
             for one in self._constraints.get(name, ())
@@ -316,6 +317,16 @@ class PythonSource:
                 work()
 
         self.fetcher.soon(quietly)
+
+
+def _line(requirement: Requirement) -> Line:
+    return Line(
+        requirement.name,
+        frozenset(requirement.extras),
+        requirement.specifier,
+        requirement.url,
+        requirement.marker,
+    )
 
 
 def _key(release: Release) -> str:
