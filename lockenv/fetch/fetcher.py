@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
@@ -17,7 +18,7 @@ from lockenv.fetch.local import LocalFile, local_page, path_of
 from lockenv.fetch.options import FetchOptions
 from lockenv.fetch.port import Page
 from lockenv.fetch.store import Store, StoredPage
-from lockenv.model import Wanted
+from lockenv.model import Wanted, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -387,6 +388,14 @@ class StoreFetcher:
     def has_blob(self, digest: Digest) -> Path | None:
         """The file if the store has it; see the port."""
         return self.store.has_blob(digest)
+
+    def keep_file(self, file: Path) -> tuple[Digest, Path]:
+        """Take a file of our own making into the store; its digest and place there."""
+        with file.open("rb") as content:
+            digest = sha256(hashlib.file_digest(content, "sha256").hexdigest())
+        arrived = self.store.new_file()
+        shutil.copyfile(file, arrived)
+        return digest, self.store.keep_blob(arrived, digest)
 
     # -- facts -------------------------------------------------------------------------------------
 

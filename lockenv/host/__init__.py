@@ -11,15 +11,19 @@ from lockenv.host.interpreters import (
     minor_of,
     places_here,
 )
+from lockenv.host.machine import Machine, fits, machine_here
 
 __all__ = [
     "Interpreter",
+    "Machine",
     "Memory",
     "Places",
     "check_interpreter",
     "find_interpreter",
     "find_minor",
+    "fits",
     "inspect_interpreter",
+    "machine_here",
     "minor_of",
     "places_here",
 ]

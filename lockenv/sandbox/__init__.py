@@ -1,5 +1,12 @@
 """Run a program in a root of our making: namespaces, recorded ownership, mounts."""
 
+from lockenv.sandbox.build import (
+    Backend,
+    build_editable,
+    build_requirements,
+    build_wheel,
+    wheel_metadata,
+)
 from lockenv.sandbox.modes import (
     MODES,
     NAMESPACES,
@@ -17,6 +24,7 @@ __all__ = [
     "MODES",
     "NAMESPACES",
     "Ability",
+    "Backend",
     "Mount",
     "Outcome",
     "OwnershipRecord",
@@ -24,8 +32,12 @@ __all__ = [
     "Running",
     "UserMap",
     "abilities",
+    "build_editable",
+    "build_requirements",
+    "build_wheel",
     "choose_mode",
     "run",
     "start",
     "user_map",
+    "wheel_metadata",
 ]

@@ -177,9 +177,7 @@ def _interpreter(
     stays = kept is not None and kept.source == source and kept.platform == table.platform
     if kept is not None and stays and admits(spec, manifest.requires_python, kept):
         return kept
-    build = newest_build(
-        spec, table.platform, requires_python=manifest.requires_python
-    )
+    build = newest_build(spec, table.platform, requires_python=manifest.requires_python)
     if build is None:
         raise _no_build(manifest, table, spec)
     return _locked(build, table.platform, source)

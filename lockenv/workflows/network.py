@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockenv.fetch import JOBS, FetchOptions, open_fetcher
+from lockenv.fetch import JOBS, FetchOptions, Patience, open_fetcher
 from lockenv.settings import read_credentials
 from lockenv.workflows.python_layer import indexes_of
 
@@ -20,8 +20,17 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_network(scene: Scene, manifest: Manifest | None) -> Iterator[StoreFetcher]:
-    """A fetcher on the user's store; credentials go to the manifest's origins and nowhere else."""
+def open_network(
+    scene: Scene,
+    manifest: Manifest | None,
+    *,
+    attempts: int | None = None,
+    bundle: str | None = None,
+) -> Iterator[StoreFetcher]:
+    """A fetcher on the user's store; credentials go to the manifest's origins and nowhere else.
+
+    ``attempts`` says how often passing trouble is borne, where that is not the usual number.
+    """
     settings = scene.settings
     declared = [(index.name, index.url) for index in indexes_of(manifest)] if manifest else []
     if manifest is not None and manifest.system is not None:
@@ -34,6 +43,7 @@ def open_network(scene: Scene, manifest: Manifest | None) -> Iterator[StoreFetch
         jobs=settings.jobs or JOBS,
         proxy=settings.proxy,
         ca_bundle=settings.ca_bundle,
+        patience=Patience() if attempts is None else Patience(attempts=attempts),
         clock=lambda: scene.clock().timestamp(),
     )
     with open_fetcher(settings.cache_dir, options) as fetcher:

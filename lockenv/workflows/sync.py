@@ -1,0 +1,318 @@
+"""``sync``: make or repair the environment from the lock; never relocks (contract 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from lockenv.errors import DriftError, HostError, InputError
+from lockenv.host import fits, machine_here
+from lockenv.lockfile import target_of
+from lockenv.materialize import (
+    UnpackedStore,
+    VenvPython,
+    WantedEnvironment,
+    WriteOptions,
+    plan,
+    read_installed,
+    verify_venv,
+    write_venv,
+)
+from lockenv.model import LOCK_NAME
+from lockenv.workflows.building import Workshop, built_project, unpack_all
+from lockenv.workflows.check import drift
+from lockenv.workflows.choice import Choice, choose
+from lockenv.workflows.environment import Content, content_of, wanted_file, wanted_package
+from lockenv.workflows.interpreters import interpreter_for, is_path
+from lockenv.workflows.network import open_network
+from lockenv.workflows.project import find_project, read_lock, read_project
+from lockenv.workflows.selection import AskedSelection
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from lockenv.materialize import Installed, Plan, WantedPackage
+    from lockenv.model import Digest, Finding, Lock, Manifest
+    from lockenv.workflows.project import Project
+    from lockenv.workflows.scene import Scene
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncOptions:
+    """What ``sync`` is asked."""
+
+    selection: AskedSelection = AskedSelection()
+    inexact: bool = False
+    project: bool = True
+    editable: bool = True
+    dry_run: bool = False
+    venv: str | None = None
+    link_mode: str | None = None
+    frozen: bool = False
+    bundle: str | None = None
+    require_host: bool = False
+    python: str | None = None
+    reset: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncOutcome:
+    """What changed, a line each, what the user should know, and where the environment is."""
+
+    root: Path
+    python: VenvPython
+    digest: Digest
+    plan: Plan
+    lines: tuple[str, ...]
+    notes: tuple[str, ...]
+    summary: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A project as ``sync`` needs it: the manifest is not read with ``--frozen``."""
+
+    root: Path
+    lock: Lock
+    manifest: Manifest | None
+
+
+def sync(scene: Scene, options: SyncOptions) -> SyncOutcome:
+    """Make the environment hold what the lock says, every file verified; say what changed."""
+    opened = open_locked(scene, frozen=options.frozen)
+    root = venv_root(scene, opened.root, options.venv)
+    installed = read_installed(root)
+    choice = _choice(scene, opened, options, installed)
+    content = content_of(opened.lock, choice)
+    notes = _host_notes(content, require=options.require_host)
+    with open_network(scene, opened.manifest, bundle=options.bundle) as fetcher:
+        python, note = interpreter_for(
+            scene,
+            content.interpreter,
+            fetcher,
+            recorded=_recorded(installed),
+            named=options.python if options.python and is_path(options.python) else None,
+        )
+        notes += [note] if note else []
+        shop = Workshop(scene=scene, fetcher=fetcher, python=python, target=choice.target)
+        wanted = _wanted(shop, opened, content, choice, root, options)
+        todo = plan(installed, wanted, exact=not options.inexact)
+        if not options.dry_run:
+            needed = {one.digest for one in todo.wheels}
+            unpacked = unpack_all(
+                shop,
+                [
+                    wanted_file(one.artifact, one.package, str(opened.root))
+                    for one in content.wheels
+                    if one.artifact is not None and one.artifact.digest in needed
+                ],
+                extra=[one for one in wanted.packages if one.digest in needed],
+            )
+            link_mode = options.link_mode or scene.settings.link_mode
+            write_options = WriteOptions(link_mode=link_mode, exact=not options.inexact)
+            todo = write_venv(wanted, unpacked, write_options, scene.progress)
+    return SyncOutcome(
+        root=root,
+        python=python,
+        digest=content.digest,
+        plan=todo,
+        lines=tuple(_lines(todo)),
+        notes=tuple(notes),
+        summary=_summary(root, opened.root, todo, len(wanted.packages), dry=options.dry_run),
+    )
+
+
+def open_locked(scene: Scene, *, frozen: bool = False) -> Opened:
+    """The lock of the project, refused where it no longer answers the manifest."""
+    if frozen:
+        folder, _ = find_project(scene.directory)
+        return Opened(root=folder, lock=read_lock(folder)[0], manifest=None)
+    project = read_project(scene.directory)
+    lock, _ = read_lock(project.root)
+    refuse_stale(project, lock)
+    return Opened(root=project.root, lock=lock, manifest=project.manifest)
+
+
+def refuse_stale(project: Project, lock: Lock) -> None:
+    """`DriftError` with the findings where the lock does not answer the manifest."""
+    findings = [finding for finding in drift(project, lock) if finding.severity == "error"]
+    if not findings:
+        return
+    raise DriftError(
+        "stale-lock",
+        f"{LOCK_NAME} no longer answers {project.manifest.file}",
+        why=[f"{finding.code}: {finding.message}" for finding in findings[:8]],
+        fix="lockenv lock, then sync again (or --frozen, to take the lock as it is)",
+    )
+
+
+def venv_root(scene: Scene, project: Path, named: str | None) -> Path:
+    """Where the environment stands: an option, ``LOCKENV_VENV``, or ``.venv`` of the project."""
+    if named:
+        return scene.directory / named
+    return project / (scene.settings.venv or ".venv")
+
+
+def _choice(scene: Scene, opened: Opened, options: SyncOptions, installed: Installed) -> Choice:
+    python = options.python if options.python and not is_path(options.python) else None
+    choice = choose(
+        opened.lock,
+        options.selection,
+        platform=machine_here().platform,
+        environment_target=scene.settings.target,
+        manifest=opened.manifest,
+        remembered={} if options.reset else installed.selection,
+        python=python,
+    )
+    return choice
+
+
+def _recorded(installed: Installed) -> VenvPython | None:
+    """The interpreter that the environment stands on now."""
+    if not installed.is_ours or not installed.python_executable:
+        return None
+    return VenvPython(
+        executable=installed.python_executable,
+        version=installed.python_version,
+        system=machine_system(),
+        freethreaded=installed.python_version.endswith("t"),
+        build=installed.python_build,
+    )
+
+
+def machine_system() -> str:
+    """``sys.platform`` of this machine."""
+    import sys  # noqa: PLC0415 - one word
+
+    return sys.platform
+
+
+def _host_notes(content: Content, *, require: bool) -> list[str]:
+    findings = fits(machine_here(), target_of(content.selection.target))
+    wrong = [finding for finding in findings if finding.code == "LE603"]
+    if wrong or (require and findings):
+        first = (wrong or findings)[0]
+        raise HostError(first.code, first.message, fix=first.fix)
+    return [f"{finding.code}: {finding.message}" for finding in findings]
+
+
+def _wanted(
+    shop: Workshop,
+    opened: Opened,
+    content: Content,
+    choice: Choice,
+    root: Path,
+    options: SyncOptions,
+) -> WantedEnvironment:
+    packages: list[WantedPackage] = [
+        wanted_package(one, one.artifact, str(opened.root))
+        for one in content.wheels
+        if one.artifact is not None
+    ]
+    if content.to_build:
+        name = content.to_build[0].package.name
+        raise InputError("no-wheel", f"{name} has no wheel for {choice.target}", fix="lockenv lock")
+    own = content.project if options.project else None
+    if own is not None and not options.dry_run:
+        build = next(one for one in content.selection.builds if one.name == own.name)
+        packages.append(built_project(shop, build, own, opened.root, editable=options.editable))
+    return WantedEnvironment(
+        root=str(root),
+        python=shop.python,
+        packages=tuple(sorted(packages, key=lambda one: one.name)),
+        selection={**choice.as_remembered(), "digest": str(content.digest)},
+        prompt=opened.root.name,
+    )
+
+
+def _lines(todo: Plan) -> list[str]:
+    lines = []
+    for change in todo.changes:
+        before = ", ".join(package.version for package in change.former)
+        if change.wanted is None:
+            lines.append(f"- {change.name} {before}")
+        elif not change.former:
+            lines.append(f"+ {change.name} {change.wanted.version}")
+        elif before != change.wanted.version:
+            lines.append(f"~ {change.name} {before} -> {change.wanted.version}")
+        else:
+            lines.append(f"~ {change.name} {before} ({change.reason})")
+    return lines
+
+
+def _summary(root: Path, project: Path, todo: Plan, count: int, *, dry: bool) -> str:
+    place = root.relative_to(project) if root.is_relative_to(project) else root
+    if todo.is_empty:
+        return f"{place} is up to date: {count} packages"
+    parts = [
+        f"{len(changes)} {word}"
+        for changes, word in (
+            (todo.install, "installed"),
+            (todo.reinstall, "replaced"),
+            (todo.remove, "removed"),
+        )
+        if changes
+    ]
+    words = ", ".join(parts) or "made anew"
+    return f"{place} {'would change' if dry else 'is ready'}: {words}"
+
+
+def environment_findings(
+    scene: Scene, project: Project, lock: Lock, target: str | None
+) -> Sequence[Finding]:
+    """The environment against the lock, file by file; read-only and offline (``check --env``)."""
+    root = venv_root(scene, project.root, None)
+    installed = read_installed(root)
+    offline = replace(scene, settings=replace(scene.settings, offline=True))
+    options = SyncOptions(selection=AskedSelection(target=target))
+    opened = Opened(root=project.root, lock=lock, manifest=project.manifest)
+    choice = _choice(offline, opened, options, installed)
+    content = content_of(lock, choice)
+    packages = [
+        wanted_package(one, one.artifact, str(project.root))
+        for one in content.wheels
+        if one.artifact is not None
+    ]
+    packages += _installed_project(content, installed)
+    wanted = WantedEnvironment(
+        root=str(root),
+        python=_expected_python(content, installed),
+        packages=tuple(packages),
+        selection=installed.selection,
+        prompt=installed.prompt,
+    )
+    store = UnpackedStore(scene.settings.cache_dir / "unpacked")
+    return [replace(finding, target=choice.target) for finding in verify_venv(wanted, store)]
+
+
+def _installed_project(content: Content, installed: Installed) -> list[WantedPackage]:
+    """The project as it is installed: its own wheel is made here and pinned nowhere."""
+    from lockenv.materialize import WantedPackage  # noqa: PLC0415 - a value only this needs
+    from lockenv.model import parse_digest  # noqa: PLC0415 - likewise
+
+    own = content.project
+    if own is None:
+        return []
+    return [
+        WantedPackage(
+            name=found.name,
+            version=found.version,
+            filename=f"{found.name}-{found.version}-py3-none-any.whl",
+            digest=parse_digest(found.artifact),
+        )
+        for found in installed.packages
+        if found.name == own.name and found.artifact
+    ]
+
+
+def _expected_python(content: Content, installed: Installed) -> VenvPython:
+    recorded = _recorded(installed)
+    if recorded is not None and recorded.version == content.interpreter.version:
+        return recorded
+    return VenvPython(
+        executable=installed.python_executable or "python",
+        version=content.interpreter.version,
+        system=machine_system(),
+        freethreaded=content.interpreter.variant == "freethreaded",
+    )
