@@ -7,6 +7,8 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
+from lockenv.materialize.state import STATE_NAME
+
 if TYPE_CHECKING:
     from lockenv.materialize.tree import FolderTree
 
@@ -16,21 +18,31 @@ ATTIC = ".lockenv-old"
 
 
 class Undo:
-    """Remembers what a change did to an environment; either `undo` or `done` ends it."""
+    """Remembers what a change did to an environment; either `undo` or `done` ends it.
+
+    The state file is copied beforehand: putting it back then needs no space, on a disk that may
+    just have run full.
+    """
 
     def __init__(self, tree: FolderTree) -> None:
         self._tree = tree
         self._attic = f"{tree.root}/{ATTIC}"
+        self._state = f"{tree.root}/{STATE_NAME}"
         self._moved: list[str] = []
         self._removed_folders: list[str] = []
         shutil.rmtree(self._attic, ignore_errors=True)
+        try:
+            os.mkdir(self._attic)  # noqa: PTH102 - strings, as in tree
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copyfile(self._state, f"{self._attic}/state")
+        except BaseException:
+            self.done()
+            raise
 
     def take(self, place: str) -> None:
         """Take away a file or link at an absolute path; nothing happens if there is none."""
-        if not self._moved:
-            os.makedirs(self._attic, exist_ok=True)  # noqa: PTH103 - strings, as in tree
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            os.rename(place, f"{self._attic}/{len(self._moved)}")  # noqa: PTH104 - likewise
+            os.rename(place, f"{self._attic}/{len(self._moved)}")  # noqa: PTH104 - strings, as in tree
             self._moved.append(place)
 
     def take_folder(self, place: str) -> bool:
@@ -56,6 +68,13 @@ class Undo:
         for number, place in enumerate(self._moved):
             with contextlib.suppress(OSError):
                 os.rename(f"{self._attic}/{number}", place)  # noqa: PTH104 - likewise
+        try:
+            os.replace(f"{self._attic}/state", self._state)  # noqa: PTH105 - likewise
+        except FileNotFoundError:
+            with contextlib.suppress(OSError):
+                os.unlink(self._state)  # noqa: PTH108 - likewise
+        except OSError:  # it says "in progress" then, and the next change looks after it
+            return
         self.done()
 
     def done(self) -> None:

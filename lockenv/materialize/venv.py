@@ -142,26 +142,20 @@ class _Work:
 
     def carry_out(self, progress: Progress) -> None:
         """Change the environment; on any failure put back what was there."""
-        former = self._former_state()
-        self._begin(self._former_layout)
         undo = Undo(self._tree)
         try:
+            self._begin(self._former_layout)
             self._remove(undo, progress)
             if self._former_layout != self._layout:
                 self._begin(self._layout)
             if self._todo.create:
                 self._write_skeleton(undo)
             self._install(progress)
+            self.finish()
         except BaseException:
             undo.undo()
-            with contextlib.suppress(OSError):
-                if former is None:
-                    (Path(self._root) / STATE_NAME).unlink()
-                else:
-                    write_state(Path(self._root), former)
             raise
         undo.done()
-        self.finish()
 
     def finish(self) -> None:
         """Say in the state what the environment holds now."""
@@ -195,12 +189,6 @@ class _Work:
     ) -> None:
         ours = tuple(package for package in packages if package.is_ours)
         write_state(Path(self._root), render_state(state, ours, stamps))
-
-    def _former_state(self) -> str | None:
-        try:
-            return (Path(self._root) / STATE_NAME).read_text("utf-8")
-        except (OSError, ValueError):
-            return None
 
     def _remove(self, undo: Undo, progress: Progress) -> None:
         for place in self._adopted:

@@ -53,9 +53,10 @@ def first_collision(paths: Iterable[str]) -> tuple[str, str] | None:
     """Two of the paths that cannot both be files: the same, alike but for case, or nested."""
     seen: dict[str, str] = {}
     for path in paths:
-        other = seen.setdefault(collision_key(path), path)
-        if other is not path:
-            return other, path
+        key = collision_key(path)
+        if key in seen:
+            return seen[key], path
+        seen[key] = path
     folders: set[str] = set()
     for key, path in seen.items():
         end = key.rfind("/")
