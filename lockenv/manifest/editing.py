@@ -16,6 +16,7 @@ from lockenv.errors import InputError
 from lockenv.fields import nearest
 from lockenv.formats.toml import parse_toml
 from lockenv.manifest.edits import Where
+from lockenv.manifest.sections import with_key
 from lockenv.manifest.words import (
     PLACEHOLDERS,
     CredentialsError,
@@ -45,7 +46,7 @@ FIRST_SUITE = "bookworm"
 def add_requirement(text: str, file: str, requirement: str, where: Where) -> str:
     """The manifest with the requirement in its place."""
     requirement = _checked(requirement, where)
-    document = _document(file, text)
+    document = _document(file, _prepared(text, file, where))
     array = _array(document, file, where, make=True)
     place = _same(array, requirement, where)
     if place is not None:
@@ -72,7 +73,9 @@ def remove_requirement(text: str, file: str, name: str, where: Where) -> str:
 
 def set_sdist_policy(text: str, file: str, name: str, word: str) -> str:
     """The manifest with builds of a package allowed (``allow``, ``locked-build``) or denied."""
-    document = _document(file, text)
+    parse_toml(file, text)
+    policy_keys = [*_prefix(file), "policy"]
+    document = _document(file, with_key(text, policy_keys, "sdist", "{}"))
     policy = _table(document, [*_prefix(file), "policy"])
     sdist = policy.get("sdist")
     if isinstance(sdist, str) and str(sdist) == word:
@@ -163,6 +166,25 @@ def _array(document: TOMLDocument, file: str, where: Where, *, make: bool) -> Ar
         f"{'.'.join(keys)} in {file} is no list",
         fix=f"write {keys[-1]} = []",
     )
+
+
+def _prepared(text: str, file: str, where: Where) -> str:
+    """The text with an empty list where the edit needs one that is not there."""
+    document = _document(file, text)
+    prefix = _prefix(file)
+    keys = _keys(document, file, where)
+    _check_static(document, file, keys)
+    if where.target is not None:
+        table = [*prefix, "target", where.target]
+        opening = [f'platform = "{where.target}"']
+        if not where.system:
+            return with_key(text, table, "dependencies", "[]", opening)
+        return with_key(text, table, "system", "{ packages = [] }", opening)
+    if where.system:
+        # Said, not assumed: what a lock is made for stands in the manifest.
+        opening = ['distribution = "debian"', f'suite = "{FIRST_SUITE}"']
+        return with_key(text, keys[:-1], keys[-1], "[]", opening)
+    return with_key(text, keys[:-1], keys[-1], "[]")
 
 
 def _keys(document: TOMLDocument, file: str, where: Where) -> list[str]:

@@ -124,7 +124,10 @@ format = "flat"
 upload-time = "ignore"
 
 [sources]
-torch = [{ index = "internal", target = "gpu" }, { url = "https://example.com/t.whl", target = ["laptop"] }]
+torch = [
+    { index = "internal", target = "gpu" },
+    { url = "https://example.com/t.whl", target = ["laptop"] },
+]
 mylib = { path = "../mylib", editable = true }
 tool = { git = "https://example.com/tool.git", tag = "v1", subdirectory = "python" }
 other = { git = "ssh://git@example.com/other.git", rev = "0123abc" }
@@ -147,7 +150,13 @@ reason = "headless servers"
 distribution = "debian"
 suite = "bookworm"
 components = ["main", "contrib"]
-packages = ["ffmpeg (>= 5)", "default-mta | mail-transport-agent", "git=1:2.39", "curl/bookworm", "libc6:i386"]
+packages = [
+    "ffmpeg (>= 5)",
+    "default-mta | mail-transport-agent",
+    "git=1:2.39",
+    "curl/bookworm",
+    "libc6:i386",
+]
 backports = true
 recommends = false
 architectures = ["i386"]

@@ -37,6 +37,14 @@ def locate(text: str, path: KeyPath) -> int:
     return 1
 
 
+def headers(text: str) -> list[tuple[int, KeyPath]]:
+    """The lines (from 1) of the document's table headers, in order, each with its key path.
+
+    Members of arrays of tables have their number behind the key.
+    """
+    return _Scanner(text).headers
+
+
 class _LostError(Exception):
     """The text is not TOML here."""
 
@@ -48,6 +56,7 @@ class _Scanner:
         self.text = text
         self.at = 0
         self.lines: dict[KeyPath, int] = {}
+        self.headers: list[tuple[int, KeyPath]] = []
         self._counts: dict[KeyPath, int] = {}
         self._counted = (0, 1)
         try:
@@ -108,6 +117,7 @@ class _Scanner:
                 self._note(path)
                 path = (*path, self._counts[path] - 1)
         self._note(path)
+        self.headers.append((self._line(), path))
         return path
 
     def _keys(self) -> list[str]:

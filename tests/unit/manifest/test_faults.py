@@ -42,8 +42,10 @@ ONLY_THE_READER = [
     ),
     (
         "two default indexes",
-        '[tool.lockenv]\nindex = [{ name = "a", url = "https://a.example", default = true },\n'
-        '{ name = "b", url = "https://b.example", default = true }]\n',
+        (
+            '[tool.lockenv]\nindex = [{ name = "a", url = "https://a.example", default = true },\n'
+            '{ name = "b", url = "https://b.example", default = true }]\n'
+        ),
         "duplicate",
         6,
     ),
@@ -109,7 +111,12 @@ ONLY_THE_READER = [
         "invalid",
         6,
     ),
-    ("a code that no finding has", '[tool.lockenv.policy]\nfindings.LE299 = "off"\n', "unknown-code", 5),
+    (
+        "a code that no finding has",
+        '[tool.lockenv.policy]\nfindings.LE299 = "off"\n',
+        "unknown-code",
+        5,
+    ),
     ("a relation's syntax", SYSTEM + 'packages = ["git (2)"]\n', "invalid-relation", 6),
     (
         "a flat archive with components",
@@ -137,13 +144,20 @@ ONLY_THE_READER = [
         6,
     ),
     ("a base that is not there", '[tool.lockenv]\nextends = "base.toml"\n', "missing-file", 5),
-    ("requirements that are not there", '[tool.lockenv]\nrequirements = ["r.txt"]\n', "missing-file", 5),
+    (
+        "requirements that are not there",
+        '[tool.lockenv]\nrequirements = ["r.txt"]\n',
+        "missing-file",
+        5,
+    ),
     (
         "names of targets and environments that meet",
-        '[tool.lockenv]\ntargets = ["a", "a-b"]\n'
-        '[tool.lockenv.target.a]\nplatform = "linux-x86_64"\n'
-        '[tool.lockenv.target.a-b]\nplatform = "linux-x86_64"\n'
-        '[dependency-groups]\ng = []\n[tool.lockenv.environment.b]\ngroups = ["g"]\n',
+        (
+            '[tool.lockenv]\ntargets = ["a", "a-b"]\n'
+            '[tool.lockenv.target.a]\nplatform = "linux-x86_64"\n'
+            '[tool.lockenv.target.a-b]\nplatform = "linux-x86_64"\n'
+            '[dependency-groups]\ng = []\n[tool.lockenv.environment.b]\ngroups = ["g"]\n'
+        ),
         "duplicate",
         12,
     ),

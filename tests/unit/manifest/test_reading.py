@@ -38,7 +38,7 @@ def test_every_key_of_the_contract_is_read() -> None:
     assert found.policy.sdist_by_package == {"antlr4-python3-runtime": "locked-build"}
     assert found.sources["torch"][0].targets == ("gpu",)
     assert found.system is not None
-    assert [package.relation for package in found.system.packages][0] == "ffmpeg (>= 5)"
+    assert next(package.relation for package in found.system.packages) == "ffmpeg (>= 5)"
     assert found.cuda is not None
     assert found.cuda.sources == {"nvcc": "debian"}
     assert [image.key for image in found.images] == ["", "slim"]
@@ -73,7 +73,9 @@ def test_without_targets_linux_stands_in_and_that_can_be_told() -> None:
 
 
 def test_all_declared_targets_are_locked_unless_some_are_named() -> None:
-    tables = '[tool.lockenv.target.b]\nplatform = "linux-x86_64"\n[tool.lockenv.target.macos-arm64]\n'
+    tables = (
+        '[tool.lockenv.target.b]\nplatform = "linux-x86_64"\n[tool.lockenv.target.macos-arm64]\n'
+    )
 
     assert manifest(PROJECT + tables).targets == ("b", "macos-arm64")
     assert manifest(PROJECT + '[tool.lockenv]\ntargets = ["b"]\n' + tables).targets == ("b",)
@@ -168,7 +170,8 @@ def test_python_version_files_hold_where_the_manifest_says_nothing() -> None:
 
 def test_setuptools_files_are_read_as_if_written() -> None:
     text = (
-        '[project]\nname = "x"\nversion = "1"\ndynamic = ["dependencies", "optional-dependencies"]\n'
+        '[project]\nname = "x"\nversion = "1"\n'
+        'dynamic = ["dependencies", "optional-dependencies"]\n'
         "[tool.setuptools.dynamic]\n"
         'dependencies = { file = "requirements.txt" }\n'
         'optional-dependencies.test = { file = ["test.txt"] }\n'
