@@ -61,13 +61,20 @@ class WheelRange:
 
 @dataclass(frozen=True, kw_only=True)
 class Wheels:
-    """The whole table, with its questions."""
+    """The whole table, with its questions.
+
+    ``gpu_projects`` are those whose wheel without CUDA is a CPU build, ``alternatives`` bring a
+    library for each CUDA release, ``quiet`` need nothing of CUDA but the driver,
+    ``side_libraries`` are used only on the GPUs that they have code for.
+    """
 
     read: str
     wheels: tuple[WheelFacts, ...]
     ranges: tuple[WheelRange, ...]
     gpu_projects: frozenset[str]
     alternatives: frozenset[str]
+    quiet: frozenset[str]
+    side_libraries: frozenset[str]
 
     @cached_property
     def _by_hash(self) -> Mapping[str, WheelFacts]:
@@ -160,6 +167,8 @@ def parse_wheels(table: Fields) -> Wheels:
         ),
         gpu_projects=frozenset(_rows(table, "gpu_projects")),
         alternatives=frozenset(_rows(table, "alternatives")),
+        quiet=frozenset(_rows(table, "quiet")),
+        side_libraries=frozenset(_rows(table, "side_libraries")),
     )
 
 

@@ -38,6 +38,8 @@ READ_LIMIT = 64 << 20
 _LARGEST = 1 << 30
 #: How much of a library that is too large to read is looked at for names.
 _PREFIX = 1 << 20
+#: How many of those that are too large.
+_GLANCES = 4
 #: Part of the name under which facts are kept: another number for every change of their form.
 _DIRECTORY_KIND, _FACTS_KIND = "wheel-directory-1", "wheel-cuda-1"
 _LIBRARY = re.compile(r"\.so(\.\d+)*$")
@@ -193,23 +195,24 @@ def _members(wheel: WheelFile, shelf: Shelf) -> tuple[Member, ...] | None:
 
 
 def read_wheel_facts(
-    wheel: WheelFile, shelf: Shelf, *, limit: int = READ_LIMIT
+    wheel: WheelFile, shelf: Shelf, *, limit: int = READ_LIMIT, glance: bool = False
 ) -> CandidateFacts | None:
     """What the libraries of a wheel on a server say; None if it cannot be read by ranges.
 
-    The interesting libraries whole as long as they fit into the limit together, smallest first;
-    of the others the first bytes, whose names are weak evidence: then the facts are partial.
+    All libraries of a wheel up to the limit. Of a larger one nothing, or with ``glance`` the first
+    bytes of some libraries, whose names are weak evidence: then the facts are partial.
     """
-    key = f"{wheel.sha256}-{limit}"
+    key = f"{wheel.sha256}-{limit}{'-glance' if glance else ''}"
     kept = shelf.recall(_FACTS_KIND, key) if wheel.sha256 else None
     if kept is not None:
         return _parse_facts(kept)
     remote = shelf.remote(wheel.url) if wheel.url else None
-    if remote is None:
+    if remote is None or (remote.size > limit and not glance):
         return None
     try:
         members = _listed(remote, wheel.file)
-        facts = _read(_FromServer(remote), members, wheel.file, limit)
+        whole = limit if remote.size <= limit else 0
+        facts = _read(_FromServer(remote), members, wheel.file, whole)
     except IntegrityError as error:
         # Installing refuses such a file with its own message; here it only says nothing.
         return CandidateFacts(is_partial=True, how=(error.what,))
@@ -226,20 +229,19 @@ def facts_of_file(path: BinaryIO, name: str) -> CandidateFacts:
 def _read(pieces: _Pieces, members: tuple[Member, ...], name: str, limit: int) -> CandidateFacts:
     libraries: list[WheelLibrary] = []
     isa, is_partial = "", False
-    budget = limit
+    budget, glances = limit, _GLANCES
     candidates = [m for m in members if _LIBRARY.search(m.path)]
-    for member in sorted(candidates, key=lambda m: (m.compressed, m.path)):
+    for member in sorted(candidates, key=_worth):
+        library: WheelLibrary | None = None
         if member.compressed <= budget and member.size <= _LARGEST:
             budget -= member.compressed
             library, newest = _read_library(pieces, member, name)
             isa = max(isa, newest, key=_version_key)
-        elif budget > 0:
-            is_partial = True
-            library = _read_prefix(pieces, member, name)
-            budget -= min(budget, _PREFIX)
         else:
             is_partial = True
-            continue
+            if glances:
+                glances -= 1
+                library = _read_prefix(pieces, member, name)
         if library is not None:
             libraries.append(library)
     provides = sorted({m.path.rpartition("/")[2] for m in candidates})
@@ -250,6 +252,11 @@ def _read(pieces: _Pieces, members: tuple[Member, ...], name: str, limit: int) -
         is_partial=is_partial,
         how="its own libraries",
     )
+
+
+def _worth(member: Member) -> tuple[bool, int, str]:
+    """The order of reading: what looks like CUDA first, then the small ones."""
+    return not _LOOKS_LIKE_CUDA.search(member.path), member.compressed, member.path
 
 
 def _version_key(text: str) -> tuple[int, ...]:

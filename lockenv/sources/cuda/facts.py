@@ -210,14 +210,17 @@ def _only_major(specifier: SpecifierSet, versions: Iterable[str]) -> int | None:
 def facts_from_table(wheel: WheelFile) -> CandidateFacts | None:
     """What is shipped about this very file, or about another wheel of its release."""
     row = wheels().by_hash(wheel.sha256) if wheel.sha256 else None
-    how = "this wheel was read"
+    how = "as read from this wheel"
     if row is None and wheel.is_wheel:
         public = _public(wheel.version)
         row = wheels().same_release(wheel.package, public, wheel.platform)
-        how = f"{row.file} was read" if row else ""
+        how = f"as read from {row.file}" if row else ""
     if row is None:
         return None
-    return facts_from_libraries(row.libraries, is_partial=row.partial, how=how)
+    found = facts_from_libraries(row.libraries, is_partial=row.partial, how=how)
+    if wheel.package in wheels().side_libraries:
+        return _replace(found, archs=(), ptx=())
+    return found
 
 
 def facts_from_range(wheel: WheelFile) -> CandidateFacts | None:

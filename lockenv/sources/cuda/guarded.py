@@ -32,11 +32,13 @@ class Wishes:
     """What an attempt adds to the declaration.
 
     ``preferred`` are versions that come first (one toolkit release); ``excluded`` are candidates
-    (name, version) that an earlier look at their contents ruled out, with the reason.
+    (name, version) that an earlier look at their contents ruled out, with the reason; ``within``
+    are the only versions of a name that could make this attempt better than a former one.
     """
 
     preferred: Mapping[str, str] = field(default_factory=dict)
     excluded: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    within: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 class GuardedSource:
@@ -83,6 +85,8 @@ class GuardedSource:
 
     def _admits(self, candidate: Candidate) -> bool:
         name, version = candidate.identifier.name, candidate.version_text
+        if version not in self._wishes.within.get(name, {version}):
+            return False
         reason = self._wishes.excluded.get((name, version))
         if reason is None:
             limit = self._limit(name)
@@ -136,6 +140,9 @@ class GuardedSource:
         if unmet:
             order = {DRIVER: 0, MAJOR: 1, TOOLKIT: 2}
             unmet.sort(key=lambda ask: (order.get(ask.identifier, 3), ask.identifier))
+            if unmet[0].identifier == DRIVER:
+                # The driver is why the major is not sought: one reason is enough.
+                unmet = [ask for ask in unmet if ask.identifier != MAJOR]
             name = candidate.identifier.name
             reasons = "; ".join(dict.fromkeys(ask.text for ask in unmet))
             self._rejected.setdefault(name, {})[candidate.version_text] = f"needs {reasons}"

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from lockenv.sources.cuda.directory import Entry, Shelf
     from lockenv.sources.cuda.facts import WheelFile
 
-#: A wheel up to this size is read rather than judged by a span of versions that others showed.
+#: A wheel up to this size is read although little suggests that it is worth it.
 _SMALL = 16 << 20
+#: And up to this size although a span of versions says the same without any reading.
+_TINY = 4 << 20
 #: Names that suggest that a package is worth a look although nothing is known of it.
 _WORDS = ("cuda", "gpu", "torch", "cupy", "jax", "flash", "nvidia", "triton", "-cu1")
 
@@ -42,6 +44,7 @@ class Desk:
         self._read_limit = read_limit
         self._cheap: dict[WheelFile, CandidateFacts] = {}
         self._whole: dict[tuple[WheelFile, tuple[str, ...]], CandidateFacts] = {}
+        self._inside: dict[WheelFile, CandidateFacts | None] = {}
         self._directories: dict[WheelFile, tuple[Entry, ...] | None] = {}
         self._lock = threading.Lock()
 
@@ -73,25 +76,41 @@ class Desk:
         found = [f for f in (by_version, pins, by_name, table) if f is not None]
         if table is None:
             span = facts_from_range(wheel)
-            contents = self._read(wheel, requirements, known=span is not None)
+            contents = self._read(wheel, requirements, (by_version, pins, by_name, span))
             found += [f for f in (contents, span) if f is not None]
         return combine(found)
 
     def _read(
-        self, wheel: WheelFile, requirements: Sequence[str], *, known: bool
+        self,
+        wheel: WheelFile,
+        requirements: Sequence[str],
+        known: Sequence[CandidateFacts | None],
     ) -> CandidateFacts | None:
-        """The wheel itself, where that is worth it and it is small enough."""
-        if self._shelf is None or not self._worth_reading(wheel, requirements):
+        """The wheel itself, where that is worth it and it is small enough for what is known."""
+        if not self._worth_reading(wheel, requirements):
             return None
-        limit = min(self._read_limit, _SMALL) if known else self._read_limit
-        if wheel.size is not None and wheel.size > 16 * limit:
-            return None
-        return read_wheel_facts(wheel, self._shelf, limit=limit)
+        named = any(word in wheel.package for word in _WORDS)
+        most = _TINY if known[-1] is not None else self._read_limit if named else _SMALL
+        return self._look_inside(wheel, min(most, self._read_limit), glance=not any(known))
+
+    def _look_inside(
+        self, wheel: WheelFile, limit: int, *, glance: bool = False
+    ) -> CandidateFacts | None:
+        """The wheel's own libraries, looked at once in the life of this desk."""
+        if wheel not in self._inside:
+            self._inside[wheel] = (
+                read_wheel_facts(wheel, self._shelf, limit=limit, glance=glance)
+                if self._shelf
+                else None
+            )
+        return self._inside[wheel]
 
     def _worth_reading(self, wheel: WheelFile, requirements: Sequence[str]) -> bool:
         if not wheel.is_wheel or not wheel.url or wheel.platform == "any":
             return False
         if "linux" not in wheel.platform or components().is_runtime(wheel.package):
+            return False
+        if wheel.package in wheels().quiet:
             return False
         if wheel.package in wheels().projects or any(word in wheel.package for word in _WORDS):
             return True
@@ -124,7 +143,9 @@ class Desk:
             return None
         if wheel.platform == "any" or not looks_like_cuda(entries):
             return None
-        return read_wheel_facts(wheel, self._shelf, limit=min(self._read_limit, _SMALL))
+        if wheel.package in wheels().quiet:
+            return None
+        return self._look_inside(wheel, min(self._read_limit, _SMALL), glance=True)
 
 
 def _suggests(requirement: str) -> bool:

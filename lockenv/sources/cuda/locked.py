@@ -97,10 +97,14 @@ def _driver_floor(
 
 
 def common_code(facts: Iterable[CandidateFacts]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The architectures that all packages with machine code run, and those by PTX besides."""
+    """The architectures that all packages with machine code run, and those by PTX besides.
+
+    Of several that serve the same GPUs the oldest stands for all.
+    """
     coded = [one for one in facts if one.archs or one.ptx]
     known = sorted({a for one in coded for a in one.archs}, key=capability_key)
-    everywhere = [a for a in known if all(_runs(one, a) for one in coded)]
+    anywhere = [a for a in known if all(_runs(one, a) for one in coded)]
+    everywhere = [a for a in anywhere if not any(covers(b, a) for b in anywhere if b != a)]
     compiled = sorted(
         {
             p

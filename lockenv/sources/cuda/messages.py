@@ -119,10 +119,15 @@ def _below(attempt: Attempt, shown: set[str]) -> Iterator[str]:
 def rejection_lines(name: str, rows: Sequence[Rejected]) -> list[str]:
     """One line a reason, newest versions first: ``torch 2.12.1, 2.12.0: needs driver >= 580``."""
     grouped: dict[str, list[str]] = {}
+    shown: dict[str, str] = {}
     for row in rows:
-        grouped.setdefault(row.reason, []).append(row.version)
+        # How it is known may differ from version to version; what it needs is the reason.
+        key = row.reason.partition(" (")[0]
+        shown.setdefault(key, row.reason)
+        grouped.setdefault(key, []).append(row.version)
     lines = []
-    for reason, versions in list(grouped.items())[:_LINES]:
+    for key, versions in list(grouped.items())[:_LINES]:
+        reason = shown[key]
         several = len(versions) > 3
         text = f"{versions[-1]} to {versions[0]}" if several else ", ".join(versions)
         lines.append(f"{name} {text}: {reason}")

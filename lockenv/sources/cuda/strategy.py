@@ -10,10 +10,9 @@ that was hit is said so, and is never called "no solution".
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
-
-from packaging.version import InvalidVersion, Version
 
 from lockenv.errors import GaveUpError, NoSolutionError
 from lockenv.sources.cuda.declaration import Fleet
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
 PYPI = "pypi"
 #: How often contents may contradict what names and metadata promised before it is given up.
 _LOOKS = 30
+#: Extras that are named after a major: ``jax[cuda12]``.
+_EXTRA = re.compile(r"\bcu(?:da)?(\d\d)")
 #: Names that make a root worth trying alone.
 _SMELL = ("cuda", "gpu", "nvidia", "cupy", "torch", "jax", "tensorflow", "-cu1")
 
@@ -146,14 +147,17 @@ def _best(ask: CudaAsk, means: Means) -> CudaResolution:
     fleet = ask.fleet or Fleet()
     attempts: list[Attempt] = []
     best: Attempt | None = None
-    for major in fleet.majors():
-        attempt = _try(ask, means, World(fleet=fleet, major=major))
+    for major in _order(ask, fleet):
+        attempt = _try(ask, means, World(fleet=fleet, major=major), _within(ask, means, best))
         attempts.append(attempt)
         if attempt.verdict is None:
             continue
-        if best is None or _newness(ask, attempt) > _newness(ask, best):
+        ranks = _ranks(ask, means, attempt)
+        if best is None or (ranks, -major) < (_ranks(ask, means, best), -(best.world.major or 0)):
             best = attempt
-        if fleet.newest_cuda or _nothing_newer(ask, means, attempt) or not attempt.verdict.majors:
+        if fleet.newest_cuda or not attempt.verdict.majors:
+            break
+        if not any(ranks) and major == max(fleet.majors()):
             break
     if best is None:
         gave_up = next((a.error for a in attempts if isinstance(a.error, GaveUpError)), None)
@@ -161,6 +165,30 @@ def _best(ask: CudaAsk, means: Means) -> CudaResolution:
             raise gave_up
         raise NoCudaSolutionError(ask, attempts)
     return _answered(ask, best, [a for a in attempts if a is not best])
+
+
+def _order(ask: CudaAsk, fleet: Fleet) -> list[int]:
+    """The majors to try: one that an extra is named after first, then the newest.
+
+    Only the order: what the first answer chose bounds what the others must reach, so that the
+    hopeless ones end at once. Which of several answers is taken does not depend on it.
+    """
+    if fleet.newest_cuda:
+        return list(fleet.majors())
+    extras = " ".join(root.requirement.identifier.qualifier for root in ask.roots)
+    named = {int(digits) for digits in _EXTRA.findall(extras)}
+    return sorted(fleet.majors(), key=lambda major: (major not in named, -major))
+
+
+def _within(ask: CudaAsk, means: Means, best: Attempt | None) -> Mapping[str, frozenset[str]]:
+    """What an attempt must choose for the first root to be no worse than the best so far."""
+    pins = best.resolution.pins if best is not None and best.resolution is not None else {}
+    for root in ask.roots:
+        identifier = root.requirement.identifier
+        chosen = pins.get(identifier)
+        if identifier.ecosystem == PYPI and chosen is not None:
+            return {identifier.name: frozenset(_better(means, root, chosen.version_text))}
+    return {}
 
 
 def _holds(verdict: Verdict) -> bool:
@@ -184,10 +212,15 @@ def _cuda_took_part(ask: CudaAsk, attempt: Attempt) -> bool:
     return bool(ask.templates) or any(attempt.rejected.values())
 
 
-def _try(ask: CudaAsk, means: Means, world: World) -> Attempt:
+def _try(
+    ask: CudaAsk,
+    means: Means,
+    world: World,
+    within: Mapping[str, frozenset[str]] | None = None,
+) -> Attempt:
     """One attempt: as often as contents rule something out, then once more for coherence."""
     excluded: dict[tuple[str, str], str] = {}
-    wishes = Wishes()
+    wishes = Wishes(within=within or {})
     for _ in range(_LOOKS):
         attempt = _search(ask, means, world, wishes)
         if attempt.verdict is None:
@@ -195,7 +228,7 @@ def _try(ask: CudaAsk, means: Means, world: World) -> Attempt:
         if not attempt.verdict.excluded:
             return _coherent(ask, means, attempt, wishes)
         excluded.update(attempt.verdict.excluded)
-        wishes = Wishes(excluded=dict(excluded))
+        wishes = replace(wishes, excluded=dict(excluded))
     error = GaveUpError(
         "gave-up",
         f"the search {world.name} was given up; whether there is an answer is not known",
@@ -350,7 +383,7 @@ def _coherent(ask: CudaAsk, means: Means, attempt: Attempt, wishes: Wishes) -> A
         > len(attempt.verdict.collisions if attempt.verdict else ())
     ):
         return attempt
-    return again if _newness(ask, again) >= _newness(ask, attempt) else attempt
+    return again if _ranks(ask, means, again) <= _ranks(ask, means, attempt) else attempt
 
 
 def _versions(resolution: Resolution) -> dict[str, str]:
@@ -361,35 +394,30 @@ def _versions(resolution: Resolution) -> dict[str, str]:
     }
 
 
-def _newness(ask: CudaAsk, attempt: Attempt) -> list[tuple[int, Version]]:
-    """What attempts are compared by: the versions of the roots, in the order of asking."""
+def _ranks(ask: CudaAsk, means: Means, attempt: Attempt) -> tuple[int, ...]:
+    """What attempts are compared by: how far down each root's candidates the choice is.
+
+    In the order of asking; zero is the best that there is, whatever the source prefers.
+    """
     pins = attempt.resolution.pins if attempt.resolution else {}
     found = []
     for root in ask.roots:
-        candidate = pins.get(root.requirement.identifier)
-        found.append(_version(candidate.version_text if candidate else ""))
-    return found
-
-
-def _version(text: str) -> tuple[int, Version]:
-    try:
-        return 1, Version(Version(text).public)
-    except InvalidVersion:
-        return 0, Version("0")
-
-
-def _nothing_newer(ask: CudaAsk, means: Means, attempt: Attempt) -> bool:
-    """Whether every root has the best version that there is for it: no attempt can do better."""
-    pins = attempt.resolution.pins if attempt.resolution else {}
-    for root in ask.roots:
         identifier = root.requirement.identifier
-        if identifier.ecosystem != PYPI:
-            continue
-        best = next(means.sources[PYPI].candidates(identifier, [root.requirement]), None)
         chosen = pins.get(identifier)
-        if best is None or chosen is None or best.version_text != chosen.version_text:
-            return False
-    return True
+        if identifier.ecosystem == PYPI and chosen is not None:
+            found.append(_better(means, root, chosen.version_text).index(chosen.version_text))
+    return tuple(found)
+
+
+def _better(means: Means, root: Root, version: str) -> list[str]:
+    """The versions that a root would rather have, and this one, best first."""
+    seen: dict[str, None] = {}
+    source = means.sources[PYPI]
+    for candidate in source.candidates(root.requirement.identifier, [root.requirement]):
+        seen[candidate.version_text] = None
+        if candidate.version_text == version:
+            return list(seen)
+    return [*seen, version]
 
 
 def _answered(ask: CudaAsk, attempt: Attempt, closed: Sequence[Attempt]) -> CudaResolution:

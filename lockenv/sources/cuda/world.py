@@ -95,7 +95,7 @@ class World:
         major = self.major if self.major in facts.majors else min(facts.majors)
         floor = drivers().floor(major or min(facts.majors), windows=self.fleet.windows) or "0"
         fits = driver.meets(Driver(floor))
-        text = f"driver >= {floor}{reason}"
+        text = f"driver >= {floor} for CUDA {major}{reason}"
         return VirtualRequirement(DRIVER, (driver.text,) if fits else (), text)
 
     def _gpus(self, facts: CandidateFacts, reason: str) -> Iterator[VirtualRequirement]:
