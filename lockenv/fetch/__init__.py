@@ -2,6 +2,8 @@
 
 from lockenv.fetch.addresses import redacted
 from lockenv.fetch.fetcher import StoreFetcher, open_fetcher
+from lockenv.fetch.local import path_of
+from lockenv.fetch.memo import Memo
 from lockenv.fetch.options import (
     JOBS,
     Credentials,
@@ -18,6 +20,7 @@ __all__ = [
     "Credentials",
     "FetchOptions",
     "Fetcher",
+    "Memo",
     "Mirrors",
     "NoMirrors",
     "Page",
@@ -26,5 +29,6 @@ __all__ = [
     "StoreFetcher",
     "no_credentials",
     "open_fetcher",
+    "path_of",
     "redacted",
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -15,6 +14,7 @@ from lockenv.errors import IntegrityError, NetworkError, UnavailableError
 from lockenv.fetch.addresses import redacted
 from lockenv.fetch.freshness import LONGEST, fresh_for
 from lockenv.fetch.local import LocalFile, local_page, path_of
+from lockenv.fetch.memo import Memo
 from lockenv.fetch.options import FetchOptions
 from lockenv.fetch.port import Page
 from lockenv.fetch.store import Store, StoredPage
@@ -22,6 +22,7 @@ from lockenv.model import Wanted, sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Future, ThreadPoolExecutor
     from pathlib import Path
 
     from lockenv.fetch.blobs import Downloads
@@ -68,6 +69,11 @@ class Line:
                 )
             return self._transport
 
+    @property
+    def is_open(self) -> bool:
+        """Whether anybody has used it."""
+        return self._transport is not None
+
     def close(self) -> None:
         """End the connections."""
         with self._lock:
@@ -86,8 +92,9 @@ class StoreFetcher:
         self._mirrors: Mirrors = options.mirrors
         self._clock = options.clock
         self._lock = threading.Lock()
-        self._running: dict[tuple[str, ...], Future[object]] = {}
-        self._ahead: dict[tuple[str, ...], Future[object]] = {}
+        kinds = ("page", "distilled", "blob", "download")
+        self._running: dict[str, Memo[object]] = {kind: Memo(keep=False) for kind in kinds}
+        self._ahead: dict[str, Future[Page | None]] = {}
         self._refreshed: set[str] = set()
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._closed = False
@@ -106,25 +113,25 @@ class StoreFetcher:
 
     def page(self, url: str, *, accept: str = "*/*", limit: int = 64 << 20) -> Page | None:
         """The page at a canonical address; see the port."""
-        key = ("page", url, accept)
+        key = f"{url} {accept}"
         with self._lock:
             ahead = self._ahead.get(key)
         if ahead is not None and (ahead.running() or ahead.done()):
-            return cast("Page | None", ahead.result())  # stored under this key by page_soon alone
-        return self._once(key, lambda: self._page(url, accept, limit))
+            return ahead.result()
+        return self._once("page", key, lambda: self._page(url, accept, limit))
 
     def page_soon(
         self, url: str, *, accept: str = "*/*", limit: int = 64 << 20
     ) -> Future[Page | None]:
         """The page, asked for in the background; see the port."""
-        key = ("page", url, accept)
+        key = f"{url} {accept}"
         with self._lock:
             known = self._ahead.get(key)
         if known is not None:
-            return cast("Future[Page | None]", known)  # as above
-        future = self.soon(lambda: self._once(key, lambda: self._page(url, accept, limit)))
+            return known
+        future = self.soon(lambda: self._once("page", key, lambda: self._page(url, accept, limit)))
         with self._lock:
-            self._ahead[key] = cast("Future[object]", future)  # futures are not covariant
+            self._ahead[key] = future
         return future
 
     def distilled(
@@ -138,8 +145,23 @@ class StoreFetcher:
     ) -> bytes | None:
         """What ``distill`` makes of a page, kept instead of it; see the port."""
         return self._once(
-            (kind, url, accept), lambda: self._distilled(url, kind, distill, accept, limit)
+            "distilled",
+            f"{kind} {url} {accept}",
+            lambda: self._distilled(url, kind, distill, accept, limit),
         )
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the network has been used; see the port."""
+        return self._line.is_open
+
+    def would_ask(self, url: str, kind: str, *, accept: str = "*/*") -> bool:
+        """Whether `distilled` would use the network; see the port."""
+        if self.offline or self._is_local(url):
+            return False
+        key = self._key(url, kind, accept, self._mirrors.candidates(url))
+        head = self.store.read_page_head(key)
+        return head is None or not self._is_fresh(key, head)
 
     def soon(self, work: Callable[[], T]) -> Future[T]:
         """Any work on this fetcher, in the background; see the port."""
@@ -148,30 +170,16 @@ class StoreFetcher:
         if not closed:
             with suppress(RuntimeError):  # the pool was closed just now
                 return self._pool("pages", self._options.jobs).submit(work)
+        from concurrent.futures import Future  # noqa: PLC0415 - start-up, see `Line`
+
         late: Future[T] = Future()
         late.cancel()
         return late
 
-    def _once(self, key: tuple[str, ...], work: Callable[[], T]) -> T:
+    def _once(self, kind: str, key: str, work: Callable[[], T]) -> T:
         """What ``work`` gives; whoever asks while it runs waits for it instead of asking too."""
-        with self._lock:
-            cell = self._running.get(key)
-            mine = cell is None
-            if cell is None:
-                cell = self._running[key] = Future()
-        if not mine:
-            return cast("T", cell.result())  # a key has one kind of work
-        try:
-            result = work()
-        except BaseException as error:
-            cell.set_exception(error)
-            raise
-        else:
-            cell.set_result(result)
-            return result
-        finally:
-            with self._lock:
-                del self._running[key]
+        running = self._running[kind]
+        return cast("T", running.once(key, work))  # a kind has one type of answer
 
     def _page(self, url: str, accept: str, limit: int) -> Page | None:
         if self._is_local(url):
@@ -210,7 +218,7 @@ class StoreFetcher:
     ) -> tuple[StoredPage, bytes] | None:
         """The stored page, or its distillate, after making sure that it may be used."""
         addresses = tuple(self._mirrors.candidates(url))
-        key = "\n".join((kind, accept, url, *addresses))
+        key = self._key(url, kind, accept, addresses)
         stored = self.store.read_page(key)
         if self.offline:
             if stored is None:
@@ -231,6 +239,9 @@ class StoreFetcher:
                 self._refreshed.add(key)
             stored = page, body
         return stored if stored[0].status == 200 else None
+
+    def _key(self, url: str, kind: str, accept: str, addresses: Iterable[str]) -> str:
+        return "\n".join((kind, accept, url, *addresses))
 
     def _is_fresh(self, key: str, page: StoredPage) -> bool:
         if self._options.refresh and key not in self._refreshed:
@@ -344,7 +355,7 @@ class StoreFetcher:
                 fix="run `lockenv lock`, which records a sha256",
             )
         return self.store.has_blob(wanted.digest, wanted.size) or self._once(
-            ("blob", str(wanted.digest)), lambda: self._blob(wanted)
+            "blob", str(wanted.digest), lambda: self._blob(wanted)
         )
 
     def _blob(self, wanted: Wanted) -> Path:
@@ -367,6 +378,8 @@ class StoreFetcher:
                 missing.append(one)
             else:
                 yield one, path
+        from concurrent.futures import as_completed  # noqa: PLC0415 - start-up, see `Line`
+
         pool = self._pool("blobs", _DOWNLOADS)
         # The largest first: what takes longest must not begin last.
         missing.sort(key=lambda one: (-(one.size or 0), one.name, one.digest))
@@ -383,7 +396,7 @@ class StoreFetcher:
         addresses = self._addresses((url,))
         if not addresses:
             raise _offline(url)
-        return self._once(("download", url), lambda: self._downloads().download(addresses, limit))
+        return self._once("download", url, lambda: self._downloads().download(addresses, limit))
 
     def has_blob(self, digest: Digest) -> Path | None:
         """The file if the store has it; see the port."""
@@ -414,6 +427,8 @@ class StoreFetcher:
     # -- inside ------------------------------------------------------------------------------------
 
     def _pool(self, name: str, size: int) -> ThreadPoolExecutor:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - start-up, see `Line`
+
         with self._lock:
             pool = self._pools.get(name)
             if pool is None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
 
 from lockenv.errors import UnavailableError
 from lockenv.fetch.port import Page
@@ -24,7 +24,10 @@ def path_of(url: str) -> Path | None:
         raise UnavailableError(
             "bad-address", f"{url} names a file of another machine", fix="write file:///PATH"
         )
-    return Path(url2pathname(parts.path) if parts.path else unquote(parts.path))
+    path = unquote(parts.path)
+    # RFC 8089, appendix E.2: file:///c:/PATH.
+    has_drive = path[:1] == "/" and path[1:2].isalpha() and path[2:3] == ":"
+    return Path(path[1:] if has_drive and os.name == "nt" else path)
 
 
 def local_page(url: str, path: Path, limit: int) -> Page | None:

@@ -82,6 +82,13 @@ class Fetcher(Protocol):
         passes through, and then nothing is kept.
         """
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the network has been used. Where the store has all, work ahead only costs."""
+
+    def would_ask(self, url: str, kind: str, *, accept: str = "*/*") -> bool:
+        """Whether `distilled` would have to use the network now."""
+
     def soon(self, work: Callable[[], T]) -> Future[T]:
         """Work that asks this fetcher, done in one of its threads.
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _MAGIC = b"lockenv 1 "
 #: Magic, checksum (8), length of the header (8), blank and line feed.
 _PREFIX = len(_MAGIC) + 18
+#: Enough for the header of a page with the longest addresses.
+_HEAD = 4096
 _numbers = count()
 
 
@@ -64,6 +66,16 @@ class Store:
         try:
             return StoredPage(**json.loads(entry[0])), entry[1]
         except (ValueError, TypeError):
+            return None
+
+    def read_page_head(self, key: str) -> StoredPage | None:
+        """What is known of a kept page, without its body (so unchecked)."""
+        try:
+            with open(self._pages + _place(key), "rb") as file:  # noqa: PTH123 - see `_read_entry`
+                start = file.read(_HEAD)
+            length = int(start[18:26], 16)
+            return StoredPage(**json.loads(start[_PREFIX : _PREFIX + length]))
+        except (OSError, ValueError, TypeError):
             return None
 
     def write_page(self, key: str, page: StoredPage, body: bytes) -> None:

@@ -9,8 +9,6 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from html import unescape
-from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
@@ -278,54 +276,14 @@ def _attributes(text: str) -> dict[str, str]:
     return found
 
 
-class _Walker(HTMLParser):
-    """The real parser, for pages that the quick scan does not fully understand."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.meta: dict[str, str] = {}
-        self.base = ""
-        self.anchors: list[_Anchor] = []
-        self._open: dict[str, str] | None = None
-        self._text: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take what the page says at an opening tag."""
-        attributes = {name: value or "" for name, value in reversed(attrs)}
-        if tag == "a":
-            self._close()
-            self._open, self._text = attributes, []
-        elif tag == "base" and not self.base:
-            self.base = attributes.get("href", "")
-        elif tag == "meta" and "name" in attributes:
-            self.meta[attributes["name"].lower()] = attributes.get("content", "")
-
-    def handle_data(self, data: str) -> None:
-        """Keep the text of an open anchor."""
-        if self._open is not None:
-            self._text.append(data)
-
-    def handle_endtag(self, tag: str) -> None:
-        """End an anchor."""
-        if tag == "a":
-            self._close()
-
-    def close(self) -> None:
-        """End the page."""
-        super().close()
-        self._close()
-
-    def _close(self) -> None:
-        if self._open is not None:
-            self.anchors.append(_Anchor(self._open, "".join(self._text)))
-            self._open = None
-
-
 def _walk(text: str) -> tuple[dict[str, str], str, Iterable[_Anchor]]:
-    walker = _Walker()
+    # Few pages need it, and a warm lock parses none.
+    from lockenv.formats.index.walker import Walker  # noqa: PLC0415 - start-up
+
+    walker = Walker()
     walker.feed(text)
     walker.close()
-    return walker.meta, walker.base, walker.anchors
+    return walker.meta, walker.base, [_Anchor(*one) for one in walker.anchors]
 
 
 def _html_file(anchor: _Anchor, base: str) -> ListedFile | None:
@@ -358,6 +316,15 @@ def _html_metadata(offered: str) -> str:
 
 
 # -- both ------------------------------------------------------------------------------------------
+
+
+def unescape(text: str) -> str:
+    """The text without character references."""
+    # Its table is large, and only pages need it.
+    from html import unescape as plain  # noqa: PLC0415 - start-up
+
+    return plain(text)
+
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
-from urllib.request import url2pathname
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from lockenv.errors import InputError
-from lockenv.fetch import redacted
+from lockenv.fetch import path_of, redacted
 from lockenv.formats.index import ListedFile
 from lockenv.formats.metadata import parse_wheel_name
 from lockenv.model import parse_digest
 from lockenv.sources.python.values import Release
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lockenv.model import SourceRule
     from lockenv.sources.python.metadata import Reader
     from lockenv.sources.python.tags import TagRanks
@@ -50,17 +50,16 @@ def direct_release(
         UnusableCandidateError: it cannot be read.
     """
     parts = urlsplit(url)
-    if parts.scheme == "file":
-        path = Path(url2pathname(parts.path))
-        if path.is_dir():
-            return _folder(name, url, path, rule, reader)
-        if not path.is_file():
+    local = path_of(urlunsplit(parts._replace(fragment="")))
+    if local is not None:
+        if local.is_dir():
+            return _folder(name, url, local, rule, reader)
+        if not local.is_file():
             raise _useless(name, url, "there is no such file or folder")
     elif parts.scheme not in {"https", "http"}:
         raise _useless(name, url, "addresses begin with https:, http: or file:")
     file = _listed(parts.path, url)
     subdirectory = parse_qs(parts.fragment).get("subdirectory", [None])[0]
-    local = Path(url2pathname(parts.path)) if parts.scheme == "file" else None
     version = _UNKNOWN
     if file.is_wheel:
         try:

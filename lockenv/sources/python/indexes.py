@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from lockenv.errors import InputError, UnavailableError
-from lockenv.fetch import redacted
+from lockenv.errors import InputError, LockenvError, UnavailableError
+from lockenv.fetch import Memo, redacted
 from lockenv.formats.index import (
     ACCEPT,
     KEPT_FORM,
@@ -19,7 +19,6 @@ from lockenv.formats.index import (
     parse_page,
     render_listing,
 )
-from lockenv.sources.python.memo import Memo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +35,7 @@ class Indexes:
         self._fetcher = fetcher
         self._indexes = indexes
         self._root = root
-        self._flat: Memo[Sequence[Row]] = Memo()
+        self._flat: Memo[Sequence[Row]] = Memo(lasting=(LockenvError,))
 
     def listing(self, name: str, only: str | None) -> tuple[Index, Listing] | None:
         """The listing of the index that serves a (normalised) name; ``only`` names that index.
@@ -53,6 +52,13 @@ class Indexes:
             if found is not None:
                 return index, found
         return None
+
+    def would_ask(self, name: str) -> bool:
+        """Whether the first index would have to be asked over the network about a name."""
+        first = next((one for one in self._indexes if not one.explicit), None)
+        if first is None or first.format == "flat":
+            return False
+        return self._fetcher.would_ask(self._page(first, name), KEPT_FORM, accept=ACCEPT)
 
     def _asked(self, name: str, only: str | None) -> Sequence[Index]:
         if only is None:
@@ -82,9 +88,11 @@ class Indexes:
                 raise _no_page(index, page, error) from error
             return render_listing(listing)
 
-        url = f"{self._address(index).rstrip('/')}/{name}/"
-        kept = self._fetcher.distilled(url, KEPT_FORM, distill, accept=ACCEPT)
+        kept = self._fetcher.distilled(self._page(index, name), KEPT_FORM, distill, accept=ACCEPT)
         return None if kept is None else parse_listing(kept)
+
+    def _page(self, index: Index, name: str) -> str:
+        return f"{self._address(index).rstrip('/')}/{name}/"
 
     def _flat_listing(self, index: Index, name: str) -> Listing | None:
         files = self._flat.once(index.name, lambda: self._flat_files(index))

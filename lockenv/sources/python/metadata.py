@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion
 
-from lockenv.errors import IntegrityError
-from lockenv.fetch import redacted
+from lockenv.errors import IntegrityError, LockenvError
+from lockenv.fetch import Memo, redacted
 from lockenv.formats.metadata import (
     KEPT_FORM,
     LIMIT,
@@ -22,16 +22,13 @@ from lockenv.formats.metadata import (
 )
 from lockenv.model import Digest, Wanted, parse_digest, sha256
 from lockenv.resolve import UnusableCandidateError
-from lockenv.sources.python.memo import Memo
-from lockenv.sources.python.sdists import folder_metadata, static_metadata
 from lockenv.sources.python.versions import version_of
-from lockenv.sources.python.wheels import metadata_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from lockenv.fetch import Fetcher, Page
+    from lockenv.fetch import Fetcher, Page, RemoteFile
     from lockenv.sources.python.request import SdistMetadata
     from lockenv.sources.python.values import Release
 
@@ -49,7 +46,7 @@ class Reader:
         self._fetcher = fetcher
         self._sdist_metadata = sdist_metadata
         self._note = note
-        self._files: Memo[Brought] = Memo()
+        self._files: Memo[Brought] = Memo(lasting=(LockenvError,))
 
     def read(self, release: Release, *, cheaply: bool = False) -> CoreMetadata | None:
         """What a release says of itself; None only if ``cheaply`` and it takes the whole file.
@@ -131,17 +128,21 @@ class Reader:
         digits = release.file.hash_by("sha256")
         if digits is not None:
             self._fetcher.remember(_SIZES, digits, b"%d" % remote.size)
-        return parse_core_metadata(metadata_of(remote, release.name))
+        return _from_zip(remote, release.name)
 
     def _whole(self, release: Release, path: Path) -> CoreMetadata | None:
         if release.is_wheel:
-            return parse_core_metadata(metadata_of(Whole(path), release.name))
+            return _from_zip(Whole(path), release.name)
+        from lockenv.sources.python.sdists import static_metadata  # noqa: PLC0415 - start-up
+
         return static_metadata(path)
 
     def _folder(self, release: Release) -> CoreMetadata:
         folder = release.path
         if folder is None:
             raise MetadataError("it has no folder")
+        from lockenv.sources.python.sdists import folder_metadata  # noqa: PLC0415 - start-up
+
         return folder_metadata(folder) or self._built(release, folder)
 
     def _built(self, release: Release, path: Path) -> CoreMetadata:
@@ -240,6 +241,13 @@ class Whole:
         with self._path.open("rb") as file:
             file.seek(offset)
             return file.read(count)
+
+
+def _from_zip(file: RemoteFile, name: str) -> CoreMetadata:
+    # Archives are read once for each file and kept; a warm lock reads none.
+    from lockenv.sources.python.wheels import metadata_of  # noqa: PLC0415 - start-up
+
+    return parse_core_metadata(metadata_of(file, name))
 
 
 def sha256_of(body: bytes) -> Digest:

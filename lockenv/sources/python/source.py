@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -9,11 +10,11 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from lockenv.errors import InputError, LockenvError
+from lockenv.fetch import Memo
 from lockenv.model import SILENT
 from lockenv.resolve import Identifier, Rejected, UnusableCandidateError
 from lockenv.sources.python.direct import direct_release, place_of
 from lockenv.sources.python.indexes import Indexes
-from lockenv.sources.python.memo import Memo
 from lockenv.sources.python.metadata import Reader
 from lockenv.sources.python.order import Order
 from lockenv.sources.python.project import Chooser, Project, Refused
@@ -71,10 +72,12 @@ class PythonSource:
         self._order = Order(request)
         self._overrides = self._applicable(request.overrides)
         self._constraints = self._applicable(request.constraints)
-        self._projects: Memo[Project | None] = Memo()
-        self._direct: Memo[Release] = Memo()
-        self._cheap: Memo[CoreMetadata | None] = Memo()
-        self._costly: Memo[CoreMetadata] = Memo()
+        lasting = (LockenvError, UnusableCandidateError)
+        self._projects: Memo[Project | None] = Memo(lasting=lasting)
+        self._direct: Memo[Release] = Memo(lasting=lasting)
+        self._cheap: Memo[CoreMetadata | None] = Memo(lasting=lasting)
+        self._costly: Memo[CoreMetadata] = Memo(lasting=lasting)
+        self._waiting: deque[Callable[[], object]] = deque()
         self._guessed: dict[str, set[PythonRequirement]] = {}
 
     # -- what the engine asks ----------------------------------------------------------------------
@@ -120,17 +123,19 @@ class PythonSource:
 
     def prefetch(self, identifiers: Iterable[Identifier]) -> None:
         """See `lockenv.resolve.Source`."""
-        if self.fetcher.offline:
-            return
-        for identifier in identifiers:
-            name = identifier.name
-            if not self._projects.known(name) and self._place(name) is None:
-                self._soon(partial(self._project, name))
+        names = dict.fromkeys(one.name for one in identifiers)
+        wanted = [
+            name for name in names if not self._projects.known(name) and self._place(name) is None
+        ]
+        # One look at the store tells whether this is a first time, where nothing should wait.
+        first = (
+            bool(wanted) and not self.fetcher.is_connected and self._indexes.would_ask(wanted[0])
+        )
+        for name in wanted:
+            self._soon(partial(self._project, name), now=first)
 
     def prefetch_requirements(self, candidates: Sequence[Candidate]) -> None:
         """See `lockenv.resolve.Foresight`."""
-        if self.fetcher.offline:
-            return
         for candidate in candidates:
             if isinstance(candidate, PythonCandidate):
                 self._soon(partial(self._cheaply, candidate.release))
@@ -289,8 +294,6 @@ class PythonSource:
 
     def _look_ahead(self, requirements: Sequence[PythonRequirement]) -> None:
         """Follow asks in the background: page, best candidate, its metadata, its asks in turn."""
-        if self.fetcher.offline:
-            return
         for one in requirements:
             guessed = self._guessed.setdefault(one.identifier.name, set())
             if one.url is None and len(guessed) < _GUESSES and one not in guessed:
@@ -310,13 +313,25 @@ class PythonSource:
         """The metadata, unless they take the whole file."""
         return self._cheap.once(_key(release), lambda: self.reader.read(release, cheaply=True))
 
-    def _soon(self, work: Callable[[], object]) -> None:
-        def quietly() -> None:
-            # Whatever is wrong shows again when the search asks, if it ever does.
-            with suppress(LockenvError, UnusableCandidateError):
-                work()
+    def _soon(self, work: Callable[[], object], *, now: bool = False) -> None:
+        """Do work ahead, but only once the network has been used.
 
-        self.fetcher.soon(quietly)
+        As long as the store answers everything, threads would only get in each other's way.
+        """
+        if self.fetcher.offline:
+            return
+        self._waiting.append(work)
+        if now or self.fetcher.is_connected:
+            # Another thread may be emptying it too.
+            with suppress(IndexError):
+                while True:
+                    self.fetcher.soon(partial(_quietly, self._waiting.popleft()))
+
+
+def _quietly(work: Callable[[], object]) -> None:
+    # Whatever is wrong shows again when the search asks, if it ever does.
+    with suppress(LockenvError, UnusableCandidateError):
+        work()
 
 
 def _line(requirement: Requirement) -> Line:
