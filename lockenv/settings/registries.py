@@ -52,17 +52,21 @@ class RegistryLogins:
     def for_repository(self, host: str, path: str = "") -> RegistryLogin | None:
         """The login for ``host`` (with its port) and a repository there; None for a stranger."""
         names = _names(host, path)
+        is_default = _is_default(host)
         for file in self.files:
             for name in names:
                 login = self._login(file, name)
+                if login is not None:
+                    return login
+            if file.store is not None:
+                # Docker asks the store for every server, listed or not.
+                login = self._asked(file.store, CONTAINER_REGISTRY_LOGIN if is_default else host)
                 if login is not None:
                     return login
         return None
 
     def _login(self, file: _File, name: str) -> RegistryLogin | None:
         helper = file.helpers.get(name)
-        if helper is None and file.store is not None and name in file.auths:
-            helper = file.store
         if helper is not None:
             # A helper is asked by the name under which the login was kept.
             return self._asked(helper, CONTAINER_REGISTRY_LOGIN if _is_default(name) else name)

@@ -166,7 +166,9 @@ def test_helpers_are_run_for_the_registries_that_they_keep(tmp_path: Path) -> No
         ran.append((helper, server))
         if helper == "cloud":
             return json.dumps({"Username": "<token>", "Secret": "t"})
-        return json.dumps({"Username": "u", "Secret": "s"})
+        return (
+            None if server.startswith("stranger") else json.dumps({"Username": "u", "Secret": "s"})
+        )
 
     found = read_registry_logins({"DOCKER_CONFIG": str(tmp_path)}, home=tmp_path, run_helper=run)
 
@@ -180,4 +182,5 @@ def test_helpers_are_run_for_the_registries_that_they_keep(tmp_path: Path) -> No
         ("cloud", "cloud.example.com"),
         ("store", "kept.example.com"),
         ("store", CONTAINER_REGISTRY_LOGIN),
+        ("store", "stranger.example.com"),
     ]
