@@ -125,7 +125,7 @@ def render_diff_markdown(difference: Difference, targets: Iterable[str] = ()) ->
     for layer, groups in layers.items():
         title = f"{_TITLES[layer]}: {_counts(change for group in groups for change in group)}"
         rows = "".join(_row(group, every) for group in groups)
-        table = f"| | before | after | targets |\n|---|---|---|---|\n{rows}"
+        table = f"| name | before | after | targets |\n|---|---|---|---|\n{rows}"
         parts.append(f"<details><summary>{title}</summary>\n\n{table}\n</details>\n")
     return "\n".join(parts)
 

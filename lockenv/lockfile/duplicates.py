@@ -50,7 +50,8 @@ def _claims(lock: Lock) -> Iterator[Claim]:
         path: KeyPath = ("packages", number)
         yield from _each("package", package.name, package.targets, path)
         for artifact in (*package.wheels, *filter(None, (package.sdist, package.archive))):
-            yield from _each("a file for package", package.name, artifact.targets, path)
+            kind = f"in packages[{number}] the file of"
+            yield from _each(kind, package.name, artifact.targets, path)
     for number, build in enumerate(lock.builds):
         path = ("builds", number)
         yield from _each(f"the {build.kind} build of", build.name, build.targets, path)

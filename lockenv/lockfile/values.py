@@ -29,6 +29,7 @@ _PATH = re.compile(r"[ -\[\]-~\u00a0-\U0010ffff]{1,4096}\Z")
 #: ``scheme://rest`` or ``file:path``; no blank, no control character, no backslash.
 _URL = re.compile(r"(?:[a-z][a-z0-9+.-]*://|file:)[!-\[\]-~]+\Z")
 _CREDENTIALS = re.compile(r"[a-z][a-z0-9+.-]*://[^/@]*:[^/@]*@|https?://[^/@]*@")
+_STRONG = frozenset({"sha256", "sha384", "sha512"})
 _ARTIFACT_KEYS = frozenset({"name", "url", "upload-time", "size", "hashes", "targets"})
 
 
@@ -122,18 +123,20 @@ def _missing(fields: Fields, key: str) -> Digest:
 def hashes(fields: Fields) -> Digest:
     """The one strong hash of ``hashes = { sha256 = "…" }``; none, or only a weak one, is LE202."""
     table = fields.text_table("hashes")
-    for algorithm in ("sha256", "sha512", "sha384"):
-        if algorithm in table:
-            try:
-                return parse_digest(f"{algorithm}:{table[algorithm]}")
-            except ValueError:
-                fields.complain(f"{algorithm} is not a hash", "hashes", algorithm)
-                return NO_DIGEST
     name = fields.raw("name")
     named = f" of {name}" if isinstance(name, str) else ""
-    weak = f"the hash{named} is only {', '.join(sorted(table))}"
-    fields.complain(weak if table else f"the hash{named} is missing", slug="LE202")
-    return NO_DIGEST
+    strong = sorted(_STRONG & set(table))
+    if not strong:
+        weak = f"the hash{named} is only {', '.join(sorted(table))}"
+        fields.complain(weak if table else f"the hash{named} is missing", slug="LE202")
+        return NO_DIGEST
+    if len(table) != 1:
+        fields.complain(f"there are {len(table)} hashes{named}, not one", "hashes")
+    try:
+        return parse_digest(f"{strong[0]}:{table[strong[0]]}")
+    except ValueError:
+        fields.complain(f"{strong[0]}{named} is not a hash", "hashes", strong[0])
+        return NO_DIGEST
 
 
 def artifact(
