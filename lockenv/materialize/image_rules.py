@@ -58,7 +58,7 @@ RULES: tuple[Rule, ...] = (
     Rule(r"var/lib/dpkg/(status|available|diversions|statoverride)-old", "drop", "a backup"),
     Rule(r"var/lib/dpkg/(lock|lock-frontend|triggers/Lock)", "drop", "a lock file"),
     Rule(r"var/lib/dpkg/updates/.+", "drop", "dpkg's journal"),
-    Rule(r"var/lib/apt/(lists|periodic)/.+", "drop", "apt's own state"),
+    Rule(r"var/lib/apt/(lists|periodic)/.+", "drop-new", "apt's own state"),
     Rule(r"etc/(passwd|group|shadow|gshadow|subuid|subgid)-", "drop", "a backup"),
     Rule(r"etc/\.pwd\.lock", "drop", "a lock file"),
     Rule(r"root/\.(rnd|cache|gnupg|wget-hsts)(/.*)?", "drop", "what tools leave in root's home"),

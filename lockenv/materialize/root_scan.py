@@ -182,12 +182,14 @@ def difference(before: Mapping[str, Entry], after: Mapping[str, Entry]) -> Diffe
     link must find its file in its own layer.
     """
     shared_before, shared_after = _shared(before), _shared(after)
-    changed = {
-        path
-        for path, entry in after.items()
-        if path not in before
-        or _essence(entry, shared_after) != _essence(before[path], shared_before)
-    }
+
+    def differs(path: str) -> bool:
+        if path not in before:
+            return True
+        ours = _essence(after, path, shared_after.get(path, ()))
+        return ours != _essence(before, path, shared_before.get(path, ()))
+
+    changed = {path for path in after if differs(path)}
     for path in list(changed):
         changed.update(shared_after.get(path, ()))
     gone = {path for path in before if path not in after}
@@ -207,12 +209,13 @@ def _shared(entries: Mapping[str, Entry]) -> dict[str, tuple[str, ...]]:
     return {path: tuple(sorted(names, key=sort_key)) for names in groups.values() for path in names}
 
 
-def _essence(entry: Entry, shared: Mapping[str, tuple[str, ...]]) -> tuple[object, ...]:
-    names = shared.get(entry.path, ())
-    if names:
-        # Which of the names is called the file is no difference.
-        return ("file", entry.mode, entry.uid, entry.gid, entry.mtime, entry.digest, names)
+def _essence(entries: Mapping[str, Entry], path: str, names: tuple[str, ...]) -> tuple[object, ...]:
+    """What must be equal for a path to be the same; which of its names is the file is no part."""
+    entry = entries[path]
+    if entry.kind == "hardlink" and entry.target in entries:
+        entry = entries[entry.target]
     return (
+        names,
         entry.kind,
         entry.mode,
         entry.uid,

@@ -21,7 +21,7 @@ from lockenv.materialize.debian_database import (
     render_status,
     render_triggers,
 )
-from lockenv.materialize.image_plan import PYTHON_PREFIX, VENV_PREFIX
+from lockenv.materialize.image_plan import CONSTANT_TIME, PYTHON_PREFIX, VENV_PREFIX
 from lockenv.materialize.layers_fragment import Fragment, FragmentWriter, read_fragment
 from lockenv.materialize.root_configure import Configurer
 from lockenv.materialize.root_native import configure_natively
@@ -65,6 +65,7 @@ class _Builder:
         for path, target in order.links:
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).symlink_to(target)
+            os.utime(root / path, (CONSTANT_TIME, CONSTANT_TIME), follow_symlinks=False)
         skipped: tuple[str, ...] = ()
         if order.scripts == "run":
             self._configure()
@@ -142,6 +143,7 @@ class _Builder:
             for package in packages
         ]
         names = {entry.path for package in packages for entry in package.fragment.directories}
+        names.update(target for _, target in self.order.links)
         traces = unpack(
             self.order.root,
             [entry for entry in self.order.directories if entry.path in names],
