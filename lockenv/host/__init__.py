@@ -1,5 +1,15 @@
 """What this machine is: interpreters, libc, driver, GPUs, kernel features."""
 
+from lockenv.host.cluster import Node, NodeFit, fit, parse_nodes
+from lockenv.host.gpu import (
+    Gpu,
+    GpuHost,
+    HostProbe,
+    compare,
+    detect_gpus,
+    serves,
+    unloadable,
+)
 from lockenv.host.interpreters import (
     Interpreter,
     Memory,
@@ -14,16 +24,27 @@ from lockenv.host.interpreters import (
 from lockenv.host.machine import Machine, fits, machine_here
 
 __all__ = [
+    "Gpu",
+    "GpuHost",
+    "HostProbe",
     "Interpreter",
     "Machine",
     "Memory",
+    "Node",
+    "NodeFit",
     "Places",
     "check_interpreter",
+    "compare",
+    "detect_gpus",
     "find_interpreter",
     "find_minor",
+    "fit",
     "fits",
     "inspect_interpreter",
     "machine_here",
     "minor_of",
+    "parse_nodes",
     "places_here",
+    "serves",
+    "unloadable",
 ]
