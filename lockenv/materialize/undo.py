@@ -29,7 +29,6 @@ class Undo:
         self._attic = f"{tree.root}/{ATTIC}"
         self._state = f"{tree.root}/{STATE_NAME}"
         self._moved: list[str] = []
-        self._removed_folders: list[str] = []
         shutil.rmtree(self._attic, ignore_errors=True)
         try:
             os.mkdir(self._attic)  # noqa: PTH102 - strings, as in tree
@@ -40,18 +39,22 @@ class Undo:
             raise
 
     def take(self, place: str) -> None:
-        """Take away a file or link at an absolute path; nothing happens if there is none."""
+        """Take away what is at an absolute path; nothing happens if there is none."""
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             os.rename(place, f"{self._attic}/{len(self._moved)}")  # noqa: PTH104 - strings, as in tree
             self._moved.append(place)
 
     def take_folder(self, place: str) -> bool:
-        """Take away an empty folder; whether it was one."""
+        """Take away an empty folder; whether it was one.
+
+        It is moved and not removed, since making it again would need space.
+        """
         try:
-            os.rmdir(place)  # noqa: PTH106 - strings, as in tree
+            if os.listdir(place):  # noqa: PTH208 - strings, as in tree
+                return False
         except OSError:
             return False
-        self._removed_folders.append(place)
+        self.take(place)
         return True
 
     def undo(self) -> None:
@@ -62,10 +65,7 @@ class Undo:
         for place in reversed(self._tree.made):
             with contextlib.suppress(OSError):
                 os.rmdir(place)  # noqa: PTH106 - likewise
-        for place in reversed(self._removed_folders):
-            with contextlib.suppress(OSError):
-                os.makedirs(place, exist_ok=True)  # noqa: PTH103 - likewise
-        for number, place in enumerate(self._moved):
+        for number, place in reversed(list(enumerate(self._moved))):
             with contextlib.suppress(OSError):
                 os.rename(f"{self._attic}/{number}", place)  # noqa: PTH104 - likewise
         try:

@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -34,6 +35,8 @@ _PORTION_MEMBERS = 1500
 #: The modes of files in the store: read-only, since environments share them by hard links.
 _FILE_MODE = 0o444
 _EXECUTABLE_MODE = 0o555
+#: Scripts can be run, also where the archive was made on a system without such a bit.
+_SCRIPT = re.compile(r"[^/]+\.data/scripts/")
 
 
 class StoredFile(NamedTuple):
@@ -242,7 +245,8 @@ def _write_portion(
             row = content.record.get(member.path)
             algorithms = {"sha256", row.algorithm} if row is not None else {"sha256"}
             hashes = {algorithm: hashlib.new(algorithm) for algorithm in algorithms}
-            mode = _EXECUTABLE_MODE if member.is_executable else _FILE_MODE
+            is_executable = member.is_executable or _SCRIPT.match(member.path) is not None
+            mode = _EXECUTABLE_MODE if is_executable else _FILE_MODE
             target = os.open(prefix + member.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
             try:
                 for piece in stream_member(file, member, wheel.filename):
@@ -257,9 +261,7 @@ def _write_portion(
             digests = {algorithm: one.hexdigest() for algorithm, one in hashes.items()}
             check_content(content, member.path, digests, member.size)
             written.append(
-                StoredFile(
-                    member.path, digests["sha256"], member.size, member.is_executable, mtime_ns
-                )
+                StoredFile(member.path, digests["sha256"], member.size, is_executable, mtime_ns)
             )
     return written
 
