@@ -13,6 +13,7 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
 #: What a basic string may hold as it is. All else is escaped: whether a character is printable
 #: differs between Unicode versions, and a right-to-left mark must not deceive a reviewer.
 _PLAIN = re.compile(r"[ !#-\[\]-~]*\Z")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z")
 _SHORT = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 
 
@@ -49,10 +50,12 @@ def key(name: str) -> str:
 
 
 def value(item: Value) -> str:
-    """Any value on one line."""
+    """Any value on one line; ValueError for a `Moment` that is none."""
     if isinstance(item, bool):
         return "true" if item else "false"
     if isinstance(item, Moment):
+        if not _MOMENT.match(item):
+            raise ValueError(f"not a time in UTC and whole seconds: {str(item)[:100]!r}")
         return str(item)
     if isinstance(item, str):
         return quote(item)

@@ -291,7 +291,7 @@ def moved_lock() -> Lock:
 
 
 def golden_documents() -> dict[str, str]:
-    """The documents under ``tests/golden`` by name; ``python -m tests.support.locks`` writes them."""
+    """What stands in ``tests/golden``; ``python -m tests.support.locks`` writes it anew."""
     difference = diff(small_lock(), moved_lock())
     return {
         "lock-small.lock": render_lock(small_lock()),
