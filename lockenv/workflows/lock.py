@@ -70,9 +70,12 @@ class Former:
     notes: tuple[str, ...] = field(default=())
 
 
-def lock(scene: Scene, options: LockOptions) -> LockOutcome:
-    """Make the lock answer the manifest, moving as little as possible; write it if it changed."""
-    project = scene.project()
+def lock(scene: Scene, options: LockOptions, project: Project | None = None) -> LockOutcome:
+    """Make the lock answer the manifest, moving as little as possible; write it if it changed.
+
+    ``project`` stands in for the one on disk: an edit that is tried before it is written.
+    """
+    project = project or scene.project()
     check_tool_version(project)
     project = _with_allowed_builds(project, options)
     former = read_former(project)

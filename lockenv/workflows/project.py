@@ -76,10 +76,11 @@ def read_project(start: Path) -> Project:
     text = read_text(root / name)
     if text is None:
         raise InputError("no-manifest", f"{name} vanished while it was read", fix="run it again")
-    return Project(root, parse_manifest(name, text, load=lambda path: _load(root, path)))
+    return Project(root, parse_manifest(name, text, load=lambda path: load_beside(root, path)))
 
 
-def _load(root: Path, path: str) -> str | None:
+def load_beside(root: Path, path: str) -> str | None:
+    """The text of another file that a manifest names, by its path from the project's folder."""
     if Path(path).is_absolute() or "\x00" in path:
         return None
     return read_text(root / path)

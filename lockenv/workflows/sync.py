@@ -6,33 +6,36 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lockenv.errors import DriftError, HostError, InputError
+from lockenv.formats.wheel import render_directory_url
 from lockenv.host import fits, machine_here
 from lockenv.lockfile import target_of
 from lockenv.materialize import (
     UnpackedStore,
     VenvPython,
     WantedEnvironment,
+    WantedPackage,
     WriteOptions,
     plan,
     read_installed,
     verify_venv,
     write_venv,
 )
-from lockenv.model import LOCK_NAME
-from lockenv.workflows.building import Workshop, built_project, unpack_all
+from lockenv.model import LOCK_NAME, parse_digest
+from lockenv.workflows.building import Workshop, built_project, source_folder, unpack_all
 from lockenv.workflows.check import drift
 from lockenv.workflows.choice import Choice, choose
 from lockenv.workflows.environment import Content, content_of, wanted_file, wanted_package
 from lockenv.workflows.interpreters import interpreter_for, is_path
 from lockenv.workflows.network import open_network
 from lockenv.workflows.project import find_project, read_lock, read_project
+from lockenv.workflows.registry import register
 from lockenv.workflows.selection import AskedSelection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from lockenv.materialize import Installed, Plan, WantedPackage
+    from lockenv.materialize import Installed, Plan
     from lockenv.model import Digest, Finding, Lock, Manifest
     from lockenv.workflows.project import Project
     from lockenv.workflows.scene import Scene
@@ -91,7 +94,7 @@ def sync(scene: Scene, options: SyncOptions) -> SyncOutcome:
             scene,
             content.interpreter,
             fetcher,
-            recorded=_recorded(installed),
+            recorded=_recorded(installed, freethreaded=is_freethreaded(content)),
             named=options.python if options.python and is_path(options.python) else None,
         )
         notes += [note] if note else []
@@ -112,6 +115,7 @@ def sync(scene: Scene, options: SyncOptions) -> SyncOutcome:
             link_mode = options.link_mode or scene.settings.link_mode
             write_options = WriteOptions(link_mode=link_mode, exact=not options.inexact)
             todo = write_venv(wanted, unpacked, write_options, scene.progress)
+            register(scene.settings.data_dir, root)
     return SyncOutcome(
         root=root,
         python=python,
@@ -168,24 +172,22 @@ def _choice(scene: Scene, opened: Opened, options: SyncOptions, installed: Insta
     return choice
 
 
-def _recorded(installed: Installed) -> VenvPython | None:
+def _recorded(installed: Installed, *, freethreaded: bool) -> VenvPython | None:
     """The interpreter that the environment stands on now."""
     if not installed.is_ours or not installed.python_executable:
         return None
     return VenvPython(
         executable=installed.python_executable,
         version=installed.python_version,
-        system=machine_system(),
-        freethreaded=installed.python_version.endswith("t"),
+        system=sys.platform,
+        freethreaded=freethreaded,
         build=installed.python_build,
     )
 
 
-def machine_system() -> str:
-    """``sys.platform`` of this machine."""
-    import sys  # noqa: PLC0415 - one word
-
-    return sys.platform
+def is_freethreaded(content: Content) -> bool:
+    """Whether the locked interpreter runs without the global interpreter lock."""
+    return content.interpreter.variant == "freethreaded"
 
 
 def _host_notes(content: Content, *, require: bool) -> list[str]:
@@ -221,7 +223,11 @@ def _wanted(
         root=str(root),
         python=shop.python,
         packages=tuple(sorted(packages, key=lambda one: one.name)),
-        selection={**choice.as_remembered(), "digest": str(content.digest)},
+        selection={
+            **choice.as_remembered(),
+            "digest": str(content.digest),
+            "editable": "yes" if options.editable else "no",
+        },
         prompt=opened.root.name,
     )
 
@@ -274,7 +280,7 @@ def environment_findings(
         for one in content.wheels
         if one.artifact is not None
     ]
-    packages += _installed_project(content, installed)
+    packages += _installed_project(content, installed, project.root)
     wanted = WantedEnvironment(
         root=str(root),
         python=_expected_python(content, installed),
@@ -286,20 +292,21 @@ def environment_findings(
     return [replace(finding, target=choice.target) for finding in verify_venv(wanted, store)]
 
 
-def _installed_project(content: Content, installed: Installed) -> list[WantedPackage]:
+def _installed_project(content: Content, installed: Installed, root: Path) -> list[WantedPackage]:
     """The project as it is installed: its own wheel is made here and pinned nowhere."""
-    from lockenv.materialize import WantedPackage  # noqa: PLC0415 - a value only this needs
-    from lockenv.model import parse_digest  # noqa: PLC0415 - likewise
-
     own = content.project
     if own is None:
         return []
+    source = source_folder(own, root)
+    editable = installed.selection.get("editable") != "no"
     return [
         WantedPackage(
             name=found.name,
             version=found.version,
             filename=f"{found.name}-{found.version}-py3-none-any.whl",
             digest=parse_digest(found.artifact),
+            requested=True,
+            direct_url=render_directory_url(source.as_uri(), editable=editable),
         )
         for found in installed.packages
         if found.name == own.name and found.artifact
@@ -307,12 +314,12 @@ def _installed_project(content: Content, installed: Installed) -> list[WantedPac
 
 
 def _expected_python(content: Content, installed: Installed) -> VenvPython:
-    recorded = _recorded(installed)
+    recorded = _recorded(installed, freethreaded=is_freethreaded(content))
     if recorded is not None and recorded.version == content.interpreter.version:
         return recorded
     return VenvPython(
         executable=installed.python_executable or "python",
         version=content.interpreter.version,
-        system=machine_system(),
-        freethreaded=content.interpreter.variant == "freethreaded",
+        system=sys.platform,
+        freethreaded=is_freethreaded(content),
     )

@@ -1,0 +1,305 @@
+"""``tree`` and ``why``: who asked for what, back to the manifest's lines."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from lockenv.errors import InputError
+from lockenv.fields import nearest
+from lockenv.host import machine_here
+from lockenv.lockfile import Edge, select, selections_of
+from lockenv.model import LOCK_NAME
+from lockenv.workflows.choice import choose_target
+from lockenv.workflows.sync import open_locked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from lockenv.lockfile import SelectedPackage, Selection
+    from lockenv.model import Lock, LockedSystemPackage
+    from lockenv.workflows.scene import Scene
+
+#: Longer chains than this are walked in circles.
+_LONGEST = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreeOptions:
+    """``invert`` turns the tree around from one package; ``depth`` cuts it."""
+
+    target: str | None = None
+    invert: str | None = None
+    depth: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhyOptions:
+    """The package that is asked about: ``NAME``, ``pypi:NAME`` or ``deb:NAME``."""
+
+    name: str
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """The answer in both forms."""
+
+    text: str
+    document: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """What one target installs: versions by name, and who asks for whom with which words."""
+
+    versions: Mapping[str, str]
+    askers: Mapping[str, tuple[Edge, ...]]
+    sizes: Mapping[str, int | None]
+
+    def needs(self, asker: str, *, is_root: bool) -> list[tuple[str, str]]:
+        """What an asker leads to, with the words it used, by name."""
+        return sorted(
+            (name, edge.requirement)
+            for name, edges in self.askers.items()
+            for edge in edges
+            if edge.asker == asker and edge.is_root == is_root
+        )
+
+
+def whole_selection(lock: Lock, target: str) -> Selection:
+    """Everything that a target has, whatever groups and extras it is in."""
+    names = selections_of(lock, target)
+    return select(
+        lock,
+        target,
+        groups=[name.removeprefix("group:") for name in names if name.startswith("group:")],
+        extras=[name.removeprefix("extra:") for name in names if name.startswith("extra:")],
+    )
+
+
+def graph_of(lock: Lock, target: str) -> Graph:
+    """The Python packages of a target as a graph."""
+    selection = whole_selection(lock, target)
+    return Graph(
+        versions={one.package.name: one.package.version or "" for one in selection.packages},
+        askers={one.package.name: one.asked_by for one in selection.packages},
+        sizes={one.package.name: _size(one) for one in selection.packages},
+    )
+
+
+def _size(selected: SelectedPackage) -> int | None:
+    return selected.artifact.size if selected.artifact else None
+
+
+def tree(scene: Scene, options: TreeOptions) -> Explained:
+    """The tree of one target, from the project's selections down, or inverted from one package."""
+    opened = open_locked(scene)
+    target = choose_target(
+        opened.lock,
+        options.target or scene.settings.target,
+        platform=machine_here().platform,
+        default=opened.manifest.default_target if opened.manifest else None,
+    ).name
+    graph = graph_of(opened.lock, target)
+    if options.invert is not None:
+        name = _known(graph, options.invert, opened.lock, target)
+        lines = [f"{name} {graph.versions[name]}"]
+        lines += _inverted(graph, name, "", options.depth, (name,))
+    else:
+        lines = [f"target {target}"]
+        selections = selections_of(opened.lock, target)
+        for selection in selections:
+            lines.append(selection)
+            lines += _branches(graph, selection, "", options.depth, (), is_root=True)
+    document: dict[str, object] = {
+        "schema": "lockenv/tree/1",
+        "target": target,
+        "packages": [
+            {
+                "name": name,
+                "version": graph.versions[name],
+                "size": graph.sizes[name],
+                "asked_by": [
+                    {"asker": edge.asker, "requirement": edge.requirement, "is_root": edge.is_root}
+                    for edge in graph.askers[name]
+                ],
+            }
+            for name in sorted(graph.versions)
+        ],
+    }
+    return Explained(text="\n".join(lines), document=document)
+
+
+def _branches(
+    graph: Graph,
+    asker: str,
+    indent: str,
+    depth: int | None,
+    above: tuple[str, ...],
+    *,
+    is_root: bool = False,
+) -> Iterator[str]:
+    if depth is not None and len(above) >= depth:
+        return
+    grouped: dict[str, list[str]] = defaultdict(list)
+    for name, words in graph.needs(asker, is_root=is_root):
+        grouped[name].append(words)
+    for number, (name, asked) in enumerate(grouped.items()):
+        last = number == len(grouped) - 1
+        mark = "└── " if last else "├── "
+        again = " (see above)" if name in above else ""
+        yield f"{indent}{mark}{name} {graph.versions[name]}  [{', '.join(asked)}]{again}"
+        if not again:
+            below = indent + ("    " if last else "│   ")
+            yield from _branches(graph, name, below, depth, (*above, name))
+
+
+def _inverted(
+    graph: Graph, name: str, indent: str, depth: int | None, below: tuple[str, ...]
+) -> Iterator[str]:
+    if depth is not None and len(below) > depth:
+        return
+    edges = graph.askers[name]
+    for number, edge in enumerate(edges):
+        last = number == len(edges) - 1
+        mark = "└── " if last else "├── "
+        version = "" if edge.is_root else f" {graph.versions.get(edge.asker, '')}"
+        again = " (see above)" if edge.asker in below else ""
+        yield f"{indent}{mark}{edge.asker}{version}  [{edge.requirement}]{again}"
+        if not (edge.is_root or again) and edge.asker in graph.askers:
+            more = indent + ("    " if last else "│   ")
+            yield from _inverted(graph, edge.asker, more, depth, (*below, edge.asker))
+
+
+def _known(graph: Graph, name: str, lock: Lock, target: str) -> str:
+    wanted = canonicalize_name(name.removeprefix("pypi:"))
+    if wanted in graph.versions:
+        return wanted
+    near = nearest(wanted, set(graph.versions) | {one.name for one in lock.system_packages})
+    raise InputError(
+        "no-package",
+        f"{LOCK_NAME} has no {name} for target {target}",
+        fix=f"did you mean {near}" if near else "lockenv tree shows what there is",
+    )
+
+
+def why(scene: Scene, options: WhyOptions) -> Explained:
+    """Every chain of one package, on each target that has it, back to the manifest's lines."""
+    opened = open_locked(scene)
+    lock = opened.lock
+    layer, _, bare = options.name.rpartition(":")
+    names = [target.name for target in lock.targets if options.target in {None, target.name}]
+    if not names:
+        raise InputError("no-target", f"{LOCK_NAME} has no target {options.target}")
+    in_python = [name for name in names if canonicalize_name(bare) in graph_of(lock, name).versions]
+    in_system = [one for one in lock.system_packages if one.name == bare]
+    if not layer and in_python and in_system:
+        raise InputError(
+            "ambiguous-name",
+            f"{bare} is a Python package and a system package",
+            fix=f"write pypi:{bare} or deb:{bare}",
+        )
+    if layer != "pypi" and in_system:
+        return _why_system(lock, in_system)
+    if not in_python:
+        raise InputError(
+            "no-package",
+            f"{LOCK_NAME} has no {options.name}",
+            fix="lockenv tree shows what there is",
+        )
+    return _why_python(lock, canonicalize_name(bare), in_python)
+
+
+def _why_python(lock: Lock, name: str, targets: Sequence[str]) -> Explained:
+    lines: list[str] = []
+    document: list[object] = []
+    chains_by_target = {target: _chains(graph_of(lock, target), name) for target in targets}
+    for version, alike in _alike(lock, name, targets, chains_by_target).items():
+        lines.append(f"{name} {version[0]}  ({', '.join(alike)})")
+        for chain in version[1]:
+            lines.append("  " + " -> ".join(chain))
+            document.append({"targets": list(alike), "version": version[0], "chain": list(chain)})
+    result: dict[str, object] = {"schema": "lockenv/why/1", "package": name, "chains": document}
+    return Explained(text="\n".join(lines), document=result)
+
+
+def _alike(
+    lock: Lock,
+    name: str,
+    targets: Sequence[str],
+    chains: Mapping[str, tuple[tuple[str, ...], ...]],
+) -> dict[tuple[str, tuple[tuple[str, ...], ...]], list[str]]:
+    found: dict[tuple[str, tuple[tuple[str, ...], ...]], list[str]] = defaultdict(list)
+    for target in targets:
+        found[graph_of(lock, target).versions[name], chains[target]].append(target)
+    return found
+
+
+def _chains(graph: Graph, name: str) -> tuple[tuple[str, ...], ...]:
+    """The shortest chain from each root that leads to a package: manifest's words first."""
+    found: dict[str, tuple[str, ...]] = {}
+    waiting: list[tuple[str, tuple[str, ...]]] = [(name, ())]
+    seen = {name}
+    while waiting:
+        current, below = waiting.pop(0)
+        for edge in graph.askers[current]:
+            words = (edge.requirement, *below)
+            if edge.is_root:
+                found.setdefault(edge.asker, (f"{edge.asker}: {words[0]}", *words[1:]))
+            elif edge.asker not in seen and len(below) < _LONGEST:
+                seen.add(edge.asker)
+                step = f"{edge.asker} {graph.versions[edge.asker]} asks {edge.requirement}"
+                waiting.append((edge.asker, (step, *below)))
+    return tuple(_tidy(chain) for _, chain in sorted(found.items()))
+
+
+def _tidy(chain: tuple[str, ...]) -> tuple[str, ...]:
+    return chain
+
+
+def _why_system(lock: Lock, entries: Sequence[LockedSystemPackage]) -> Explained:
+    lines = []
+    document: list[object] = []
+    for entry in entries:
+        lines.append(f"{entry.name} {entry.version}  ({', '.join(entry.targets)})")
+        lines += [f"  the manifest asks {relation}" for relation in entry.requested]
+        askers = _system_askers(lock, entry)
+        lines += [f"  {asker} asks {words}" for asker, words in askers]
+        if "base" in entry.roles:
+            lines.append("  part of the minimal base system")
+        document.append(
+            {
+                "name": entry.name,
+                "version": entry.version,
+                "targets": list(entry.targets),
+                "roles": list(entry.roles),
+                "requested": list(entry.requested),
+                "asked_by": [{"asker": asker, "relation": words} for asker, words in askers],
+            }
+        )
+    return Explained(
+        text="\n".join(lines), document={"schema": "lockenv/why/1", "packages": document}
+    )
+
+
+def _system_askers(lock: Lock, entry: LockedSystemPackage) -> list[tuple[str, str]]:
+    """The locked packages whose relations this one answers, with the words of the relation."""
+    from lockenv.formats.debian import parse_relations  # noqa: PLC0415 - only system packages need it
+
+    provided = {entry.name}
+    for group in parse_relations(entry.relations.get("Provides", "")):
+        provided |= {one.name for one in group}
+    found = []
+    for other in lock.system_packages:
+        if not set(other.targets) & set(entry.targets):
+            continue
+        for kind in ("Pre-Depends", "Depends"):
+            for group in parse_relations(other.relations.get(kind, "")):
+                if any(one.name in provided for one in group):
+                    words = " | ".join(str(one) for one in group)
+                    found.append((f"{other.name} {other.version}", words))
+    return sorted(found)

@@ -1,0 +1,126 @@
+"""``run`` and ``shell``: sync, then the command, with the status that it ends with."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lockenv.errors import InputError
+from lockenv.materialize import read_installed
+from lockenv.workflows.selection import AskedSelection
+from lockenv.workflows.sync import SyncOptions, open_locked, sync, venv_root
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from lockenv.workflows.scene import Scene
+
+#: What a shell says for a program that is there but not executable, and for one that is not there.
+NOT_EXECUTABLE, NOT_FOUND = 126, 127
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What to run, and where."""
+
+    words: tuple[str, ...]
+    selection: AskedSelection = AskedSelection()
+    sync: bool = True
+    venv: str | None = None
+    writable: tuple[str, ...] = ()
+    in_image: bool = False
+
+
+def user_shell(*, in_image: bool = False) -> tuple[str, ...]:
+    """The user's shell; in an image the one that every Debian has."""
+    if in_image:
+        return ("/bin/sh",)
+    if sys.platform == "win32":
+        return (os.environ.get("COMSPEC", "cmd.exe"),)
+    return (os.environ.get("SHELL") or "/bin/sh",)
+
+
+def run(scene: Scene, options: RunOptions) -> int:
+    """Run the command in the environment; its own status, or 126 or 127 as a shell has them."""
+    if options.in_image:
+        from lockenv.workflows.image import run_in_image  # noqa: PLC0415 - start-up
+
+        return run_in_image(scene, options)
+    if options.sync:
+        outcome = sync(scene, SyncOptions(selection=options.selection, venv=options.venv))
+        root, digest = outcome.root, str(outcome.digest)
+        for line in outcome.lines:
+            scene.progress.debug(line)
+    else:
+        opened = open_locked(scene, frozen=True)
+        root = venv_root(scene, opened.root, options.venv)
+        installed = read_installed(root)
+        if not installed.is_ours:
+            raise InputError(
+                "no-environment", f"there is no environment in {root}", fix="lockenv sync"
+            )
+        kept = installed.selection.get("digest", "")
+        digest = kept if isinstance(kept, str) else ""
+    return start(options.words, environment(os.environ, root, digest), root)
+
+
+def environment(given: Mapping[str, str], root: Path, digest: str) -> dict[str, str]:
+    """The variables of a command: as activation sets them, with the environment's digest."""
+    binaries = root / ("Scripts" if sys.platform == "win32" else "bin")
+    variables = {name: value for name, value in given.items() if name != "PYTHONHOME"}
+    variables["VIRTUAL_ENV"] = str(root)
+    variables["PATH"] = f"{binaries}{os.pathsep}{given.get('PATH', os.defpath)}"
+    if digest:
+        variables["LOCKENV_ENVIRONMENT_DIGEST"] = digest
+    return variables
+
+
+def start(words: tuple[str, ...], variables: Mapping[str, str], root: Path) -> int:
+    """Run a program to its end; signals go to it, and its status is ours."""
+    program = shutil.which(words[0], path=variables["PATH"])
+    if program is None:
+        exists = os.sep in words[0] and os.path.exists(words[0])  # noqa: PTH110 - a word of the user's
+        reason = "is not executable" if exists else "is not to be found"
+        sys.stderr.write(
+            f"error[{'not-executable' if exists else 'not-found'}]: {words[0]} {reason}\n"
+            f"  why: looked in {root} and on PATH\n"
+        )
+        return NOT_EXECUTABLE if exists else NOT_FOUND
+    try:
+        if sys.platform != "win32":
+            _forward()
+        process = subprocess.Popen([program, *words[1:]], env=dict(variables))
+    except OSError as error:
+        sys.stderr.write(f"error[not-executable]: {words[0]} cannot be run: {error.strerror}\n")
+        return NOT_EXECUTABLE
+    _Forwarded.process = process
+    while True:
+        try:
+            status = process.wait()
+            break
+        except KeyboardInterrupt:
+            continue  # the terminal sent it to the program too: what it does is its own affair
+    return 128 - status if status < 0 else status
+
+
+class _Forwarded:
+    """The running program, for the signal handlers."""
+
+    process: subprocess.Popen[bytes] | None = None
+
+
+def _forward() -> None:
+    """Hand signals that only we got on to the program."""
+
+    def pass_on(number: int, _: object) -> None:
+        if _Forwarded.process is not None:
+            _Forwarded.process.send_signal(number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, pass_on)

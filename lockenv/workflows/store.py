@@ -1,0 +1,232 @@
+"""The store: its size, what may go, what is damaged, and filling it ahead (``cache``, ``fetch``)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockenv.errors import InputError
+from lockenv.lockfile import parse_lock
+from lockenv.model import Wanted
+from lockenv.workflows.choice import choose_target
+from lockenv.workflows.environment import wanted_file
+from lockenv.workflows.files import read_text
+from lockenv.workflows.network import open_network
+from lockenv.workflows.registry import registered_digests
+from lockenv.workflows.sync import open_locked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lockenv.model import Lock
+    from lockenv.workflows.scene import Scene
+
+_KINDS = ("pages", "facts", "blobs", "unpacked")
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchOptions:
+    """What to fetch, and where a bundle goes."""
+
+    targets: tuple[str, ...] = ()
+    all_targets: bool = False
+    output: str | None = None
+    since: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyOutcome:
+    """What was found damaged; status 4 if anything was."""
+
+    lines: tuple[str, ...]
+    status: int
+
+
+def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files(Path(entry.path))
+        else:
+            yield entry
+
+
+def readable(size: int) -> str:
+    """A number of bytes for a person, in powers of ten."""
+    amount = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
+def store_size(scene: Scene) -> list[str]:
+    """Bytes by kind, and all together; a file with several links counts once."""
+    lines = []
+    total = 0
+    places = {kind: scene.settings.cache_dir / kind for kind in _KINDS}
+    places["interpreters"] = scene.settings.data_dir / "interpreters"
+    for kind, folder in places.items():
+        seen: set[int] = set()
+        size = 0
+        for entry in _files(folder):
+            found = entry.stat(follow_symlinks=False)
+            if found.st_ino not in seen:
+                seen.add(found.st_ino)
+                size += found.st_size
+        total += size
+        lines.append(f"{kind:<13}{readable(size):>10}")
+    lines.append(f"{'all':<13}{readable(total):>10}")
+    return lines
+
+
+def prune_store(scene: Scene, *, everything: bool) -> list[str]:
+    """Remove what no registered environment uses; with ``everything`` all that can be had again."""
+    cache = scene.settings.cache_dir
+    used = set() if everything else registered_digests(scene.settings.data_dir)
+    freed = 0
+    for entry in list(_files(cache / "blobs")):
+        path = Path(entry.path)
+        if path.name not in used:
+            freed += entry.stat().st_size
+            path.unlink(missing_ok=True)
+    for shelf in sorted((cache / "unpacked").glob("*")):
+        for folder in [shelf] if shelf.name.startswith(".") else sorted(shelf.iterdir()):
+            if folder.name not in used:
+                freed += sum(one.stat(follow_symlinks=False).st_size for one in _files(folder))
+                _remove(folder)
+    for kind in ("pages", *(["facts"] if everything else [])):
+        for entry in list(_files(cache / kind)):
+            freed += entry.stat().st_size
+            Path(entry.path).unlink(missing_ok=True)
+    return [f"freed {readable(freed)}"]
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder whole: renamed first, so that nobody finds half of it."""
+    away = folder.with_name(f".old-{folder.name}-{os.getpid()}")
+    try:
+        folder.rename(away)
+    except OSError:
+        away = folder
+    shutil.rmtree(away, ignore_errors=True)
+
+
+def verify_store(scene: Scene) -> VerifyOutcome:
+    """Compare every blob and every unpacked file with its digest; remove what differs."""
+    from lockenv.materialize import UnpackedStore  # noqa: PLC0415 - only this command needs it
+    from lockenv.model import Digest  # noqa: PLC0415 - likewise
+
+    cache = scene.settings.cache_dir
+    lines = []
+    count = 0
+    for entry in list(_files(cache / "blobs" / "sha256")):
+        count += 1
+        path = Path(entry.path)
+        if _sha256(path) != path.name:
+            path.unlink(missing_ok=True)
+            lines.append(f"damaged, removed: blob {path.name}")
+    unpacked = UnpackedStore(cache / "unpacked")
+    for shelf in sorted((cache / "unpacked").glob("[0-9a-f]*")):
+        for folder in sorted(shelf.iterdir()):
+            count += 1
+            index = unpacked.index(Digest("sha256", folder.name))
+            if index is None or any(
+                _sha256(Path(index.files_folder) / file.path) != file.digest for file in index.files
+            ):
+                _remove(folder)
+                lines.append(f"damaged, removed: unpacked {folder.name}")
+    lines.append(f"{count} entries read, {len(lines)} damaged")
+    return VerifyOutcome(lines=tuple(lines), status=4 if len(lines) > 1 else 0)
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def fetch_all(scene: Scene, options: FetchOptions) -> list[str]:
+    """Every file that the lock names, into the store or into a bundle."""
+    opened = open_locked(scene)
+    lock = opened.lock
+    known = _digests_of(scene, options.since)
+    targets = _targets(scene, lock, options)
+    wanted = {
+        one.digest.hex: one
+        for one in wanted_of(lock, targets, str(opened.root))
+        if one.digest.hex not in known
+    }
+    lines = []
+    with open_network(scene, opened.manifest) as fetcher:
+        scene.progress.started("fetch", len(wanted))
+        size = 0
+        for one, path in fetcher.blobs(list(wanted.values())):
+            size += path.stat().st_size
+            scene.progress.advanced("fetch", one.name)
+            if options.output is not None:
+                _copy(path, scene.directory / options.output / "blobs" / "sha256", one.digest.hex)
+        scene.progress.finished("fetch")
+    place = options.output or "the store"
+    lines.append(f"{len(wanted)} files, {readable(size)}, in {place}")
+    return lines
+
+
+def _copy(path: Path, shelf: Path, name: str) -> None:
+    folder = shelf / name[:2]
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / name).exists():
+        arriving = folder / f".{name}.{os.getpid()}"
+        shutil.copyfile(path, arriving)
+        arriving.replace(folder / name)
+
+
+def _targets(scene: Scene, lock: Lock, options: FetchOptions) -> list[str]:
+    if options.all_targets:
+        return [target.name for target in lock.targets]
+    from lockenv.host import machine_here  # noqa: PLC0415 - only where nothing is named
+
+    platform = machine_here().platform
+    names = options.targets or (scene.settings.target,)
+    return [choose_target(lock, name, platform=platform).name for name in names]
+
+
+def _digests_of(scene: Scene, since: str | None) -> set[str]:
+    if since is None:
+        return set()
+    text = read_text(scene.directory / since)
+    if text is None:
+        raise InputError("no-lock", f"there is no {since}", fix="name a lock")
+    old = parse_lock(text, name=since)
+    every = [target.name for target in old.targets]
+    return {one.digest.hex for one in wanted_of(old, every, "")}
+
+
+def wanted_of(lock: Lock, targets: list[str], root: str) -> Iterator[Wanted]:
+    """Every file that the targets install or build with, wherever it is from."""
+    chosen = set(targets)
+    for package in lock.packages:
+        for artifact in (*package.wheels, package.sdist, package.archive):
+            if artifact is not None and chosen & set(artifact.targets or package.targets):
+                yield wanted_file(artifact, package, root)
+    for build in lock.builds:
+        for member in build.packages:
+            if chosen & set(member.artifact.targets):
+                url = member.artifact.url
+                yield Wanted(
+                    name=member.artifact.name,
+                    digest=member.artifact.digest,
+                    urls=(url,) if url else (),
+                    size=member.artifact.size,
+                )
