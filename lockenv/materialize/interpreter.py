@@ -7,6 +7,7 @@ ones in ``python/install`` beside what it was built from, which is left out.
 from __future__ import annotations
 
 import contextlib
+import gzip
 import os
 import shutil
 import stat
@@ -15,7 +16,7 @@ import tempfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NoReturn
+from typing import IO, TYPE_CHECKING, BinaryIO, NoReturn
 
 import zstandard
 
@@ -107,7 +108,7 @@ def _unpack(archive: InterpreterArchive, target: Path) -> None:
             if f"{path}/".startswith(prefix) and relative:
                 _check_path(archive, relative, links)
                 _place(archive, member, content, target, (relative, prefix, links))
-    except (tarfile.TarError, EOFError, zlib.error, zstandard.ZstdError) as error:
+    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
         _refuse(archive, f"is not an archive that can be read: {error}")
 
 
@@ -115,16 +116,21 @@ def _members(
     archive: InterpreterArchive,
 ) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
     """The members one after the other, as a stream; never the whole archive in memory."""
-    with archive.path.open("rb") as file:
-        if archive.filename.endswith(".zst"):
-            reader = zstandard.ZstdDecompressor(max_window_size=1 << 30).stream_reader(file)
-            with reader, tarfile.open(fileobj=reader, mode="r|") as tar:
-                for member in tar:
-                    yield member, tar.extractfile(member) if member.isreg() else None
-        else:
-            with tarfile.open(fileobj=file, mode="r|gz") as tar:
-                for member in tar:
-                    yield member, tar.extractfile(member) if member.isreg() else None
+    with archive.path.open("rb") as file, _decompressed(file, archive.filename) as reader:
+        with tarfile.open(fileobj=reader, mode="r|") as tar:
+            for member in tar:
+                yield member, tar.extractfile(member) if member.isreg() else None
+        while reader.read(_CHUNK):  # to its end, where a cut would show
+            pass
+
+
+def _decompressed(
+    file: BinaryIO, filename: str
+) -> gzip.GzipFile | zstandard.ZstdDecompressionReader:
+    if filename.endswith(".zst"):
+        decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 30)
+        return decompressor.stream_reader(file, read_across_frames=True)
+    return gzip.GzipFile(fileobj=file)
 
 
 def _check_path(archive: InterpreterArchive, path: str, links: set[str]) -> None:
