@@ -1,0 +1,33 @@
+"""Debian archives as a source: apt's answer from signed indexes, verified and locked."""
+
+from lockenv.sources.debian.closure import Violation, verify_closure
+from lockenv.sources.debian.lock import Kept, SystemRequest, lock_system
+from lockenv.sources.debian.places import addresses, wanted_package
+from lockenv.sources.debian.record import (
+    LockedSystem,
+    Move,
+    glibc_level,
+    is_driver,
+    python_version,
+)
+from lockenv.sources.debian.signatures import Keyring, Signed, verify_signed
+from lockenv.sources.debian.suites import World
+
+__all__ = [
+    "Kept",
+    "Keyring",
+    "LockedSystem",
+    "Move",
+    "Signed",
+    "SystemRequest",
+    "Violation",
+    "World",
+    "addresses",
+    "glibc_level",
+    "is_driver",
+    "lock_system",
+    "python_version",
+    "verify_closure",
+    "verify_signed",
+    "wanted_package",
+]

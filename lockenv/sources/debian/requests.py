@@ -1,0 +1,243 @@
+"""What the manifest asks of Debian, as versions and alternatives of one universe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lockenv.errors import FaultsError, InputError, NoSolutionError
+from lockenv.fields import nearest, render_path
+from lockenv.formats.debian import parse_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from lockenv.errors import LockenvError
+    from lockenv.formats.debian import Alternatives, Relation, Request
+    from lockenv.model import Origin, SystemPackage
+    from lockenv.sources.debian.universe import Listed, PackageName, Universe
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request of the manifest: as parsed, as written, and where it stands."""
+
+    request: Request
+    text: str
+    where: str
+
+
+@dataclass(slots=True)
+class Requests:
+    """What is asked for, settled as far as names and versions go.
+
+    ``wanted`` are single packages in the order of the manifest, ``choices`` the requests that
+    leave a choice. ``pins`` are the candidates that requests fix; ``answers`` tells for each
+    wanted package which requests it answers.
+    """
+
+    wanted: list[Listed] = field(default_factory=list)
+    choices: list[tuple[Alternatives, Asked]] = field(default_factory=list)
+    pins: dict[PackageName, Listed] = field(default_factory=dict)
+    answers: dict[PackageName, list[Asked]] = field(default_factory=dict)
+    releases: list[tuple[Listed, str]] = field(default_factory=list)
+
+
+def where(origin: Origin) -> str:
+    """The place of a request, for messages."""
+    place = f"{origin.file}:{origin.line}" if origin.line else origin.file
+    return f"{place}: {render_path(origin.path)}" if origin.path else place
+
+
+def parse_asked(packages: Sequence[SystemPackage], architecture: str) -> list[Asked]:
+    """The requests that hold on an architecture; all malformed ones are told at once."""
+    found: list[Asked] = []
+    faults: list[LockenvError] = []
+    for package in packages:
+        try:
+            request = parse_request(package.relation)
+        except ValueError as error:
+            faults.append(
+                InputError(
+                    "bad-relation",
+                    f"{package.relation!r} names no system package",
+                    why=(where(package.origin), str(error)),
+                    fix="write it as in Depends: `name (>= version)`, `a | b`, `name:arch`",
+                )
+            )
+            continue
+        alternatives = tuple(
+            relation for relation in request.alternatives if relation.applies_to(architecture)
+        )
+        if alternatives:
+            kept = request._replace(alternatives=alternatives)
+            found.append(Asked(kept, package.relation, where(package.origin)))
+    if faults:
+        raise FaultsError(faults)
+    return found
+
+
+def settle(
+    asked: Sequence[Asked],
+    universe: Universe,
+    policy: Callable[[PackageName], Listed | None],
+    prefer: Sequence[str],
+) -> Requests:
+    """Each request as a version or a choice; NoSolutionError where a name or version is unknown."""
+    found = Requests()
+    limits: dict[PackageName, list[tuple[Relation, Asked]]] = {}
+    for one in asked:
+        relation = one.request.alternatives[0]
+        key = (relation.name, _architecture(relation, universe))
+        if len(one.request.alternatives) > 1:
+            found.choices.append((one.request.alternatives, one))
+        elif universe.versions(*key):
+            limits.setdefault(key, []).append((relation, one))
+        else:
+            key = _only_provider(relation, one, universe, policy, prefer)
+            limits.setdefault(key, [])
+            found.answers.setdefault(key, []).append(one)
+    for key, relations in limits.items():
+        listed = _version(key, relations, universe, policy)
+        found.wanted.append(listed)
+        if any(relation.operator or one.request.release for relation, one in relations):
+            found.pins[key] = listed
+        found.answers.setdefault(key, []).extend(one for _, one in relations)
+        found.releases += [
+            (listed, one.request.release) for _, one in relations if one.request.release
+        ]
+    return found
+
+
+def _architecture(relation: Relation, universe: Universe) -> str:
+    if relation.qualifier in {"", "any", "native"}:
+        return universe.native
+    return relation.qualifier
+
+
+def _version(
+    key: PackageName,
+    relations: Sequence[tuple[Relation, Asked]],
+    universe: Universe,
+    policy: Callable[[PackageName], Listed | None],
+) -> Listed:
+    releases = [one.request.release for _, one in relations if one.request.release]
+    fitting = [
+        one
+        for one in universe.versions(*key)
+        if all(relation.fits(one.version) for relation, _ in relations)
+        and all(one.standing.is_release(release) for release in releases)
+    ]
+    candidate = policy(key)
+    if candidate in fitting:
+        return candidate
+    allowed = [one for one in fitting if one.priority >= 0]
+    if allowed:
+        return max(allowed, key=lambda one: one.priority)
+    there = ", ".join(
+        f"{one.version} ({one.standing.state.suite})" for one in universe.versions(*key)
+    )
+    raise NoSolutionError(
+        "no-such-version",
+        f"no version of {key[0]} answers what is asked",
+        why=(
+            *(f"you ask for {one.text}    {one.where}" for _, one in relations),
+            f"the archives have {there}",
+        ),
+        fix=f"relax the request for {key[0]}, or add an archive that has such a version",
+    )
+
+
+def _only_provider(
+    relation: Relation,
+    one: Asked,
+    universe: Universe,
+    policy: Callable[[PackageName], Listed | None],
+    prefer: Sequence[str],
+) -> PackageName:
+    architecture = _architecture(relation, universe)
+    keys = sorted(
+        {
+            provider.key
+            for provider in universe.providers(relation.name)
+            if policy(provider.key) is provider and provider.architecture == architecture
+        }
+    )
+    preferred = [key for name in prefer for key in keys if key[0] == name]
+    if len(keys) == 1 or preferred:
+        return (preferred or keys)[0]
+    if keys:
+        names = [name for name, _ in keys]
+        raise NoSolutionError(
+            "virtual-package",
+            f"{relation.name} is a virtual package that several packages provide",
+            why=(f"you ask for {one.text}    {one.where}", f"it is provided by {', '.join(names)}"),
+            fix=f'ask for one of them, or write prefer = ["{names[0]}"] into [system]',
+        )
+    near = nearest(relation.name, set(universe.names()))
+    raise NoSolutionError(
+        "unknown-system-package",
+        f"no archive of this target has a package {relation.name}",
+        why=(f"you ask for {one.text}    {one.where}",),
+        fix=f"write {near}" if near else "check the name, system.suite and system.components",
+    )
+
+
+def switch_release(
+    universe: Universe,
+    pins: dict[PackageName, Listed],
+    policy: Callable[[PackageName], Listed | None],
+    start: Listed,
+    release: str,
+    installed: Mapping[PackageName, Listed],
+) -> None:
+    """Apt's SetCandidateRelease: ``package/release`` moves the candidates that it needs along."""
+    pins[start.key] = start
+    moved = {start.key}
+    waiting = [start]
+    while waiting:
+        listed = waiting.pop(0)
+        for _, alternatives in listed.needs():
+            if _is_fine(universe, pins, policy, installed, listed, alternatives):
+                continue
+            for relation in alternatives:
+                if not relation.operator:
+                    continue
+                key = (relation.name, listed.architecture)
+                found = next(
+                    (one for one in universe.versions(*key) if one.standing.is_release(release)),
+                    None,
+                )
+                if found is None or not relation.fits(found.version):
+                    continue
+                if key not in moved:
+                    moved.add(key)
+                    pins[key] = found
+                    waiting.append(found)
+                break
+
+
+def _is_fine(
+    universe: Universe,
+    pins: Mapping[PackageName, Listed],
+    policy: Callable[[PackageName], Listed | None],
+    installed: Mapping[PackageName, Listed],
+    asker: Listed,
+    alternatives: Alternatives,
+) -> bool:
+    def candidate(key: PackageName) -> Listed | None:
+        return pins.get(key) or policy(key)
+
+    for relation in alternatives:
+        key = (relation.name, asker.architecture)
+        now = installed.get(key)
+        if now is not None and relation.fits(now.version):
+            return True
+        found = candidate(key)
+        if found is not None and relation.fits(found.version):
+            return True
+        if not relation.operator and any(
+            candidate(one.key) is one for one in universe.providers(relation.name)
+        ):
+            return True
+    return False
