@@ -359,7 +359,13 @@ class StoreFetcher:
         )
 
     def _blob(self, wanted: Wanted) -> Path:
-        addresses = self._addresses(wanted.urls)
+        digits = wanted.digest.hex
+        shelved = [
+            f"{shelf}blobs/{wanted.digest.algorithm}/{digits[:2]}/{digits}"
+            for shelf in self._options.shelves
+            if not self.offline or shelf.startswith("file:")
+        ]
+        addresses = (*shelved, *self._addresses(wanted.urls))
         if not addresses and wanted.urls:
             raise _offline(wanted.name)
         return self._downloads().blob(wanted, addresses)

@@ -73,6 +73,8 @@ class FetchOptions:
 
     ``refresh`` asks for every page again; ``offline`` asks for none. ``proxy`` and ``ca_bundle``
     are the user's; without them the environment's proxies and the system's trust store hold.
+    ``shelves`` are addresses (ending in ``/``) below which blobs lie by hash, as in a bundle; they
+    are asked before the files' own addresses.
     ``clock`` gives seconds since 1970.
     """
 
@@ -84,4 +86,5 @@ class FetchOptions:
     proxy: str | None = None
     ca_bundle: Path | None = None
     patience: Patience = Patience()
+    shelves: tuple[str, ...] = ()
     clock: Callable[[], float] = time.time

@@ -184,5 +184,5 @@ def _fits(text: str, target: LockedTarget) -> list[tuple[str, str]]:
     machine = target_of(target).platform.machine
     return [
         (found.node.name, found.reason)
-        for found in fit(parse_nodes(text), facts, machine=machine, target=target.name)
+        for found in fit(parse_nodes(text), facts, machine)
     ]

@@ -131,7 +131,7 @@ def _direct(folder: Path, text: str) -> list[str]:
     direct = []
     for ask in asked.asks:
         start = ask.origin.line or 1
-        notes = []
+        notes: list[str] = []
         for line in lines[start - 1 :]:
             if notes and not line.lstrip().startswith("#"):
                 break

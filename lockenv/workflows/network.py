@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lockenv.errors import InputError
 from lockenv.fetch import JOBS, FetchOptions, Patience, open_fetcher
 from lockenv.settings import read_credentials
 from lockenv.workflows.python_layer import indexes_of
@@ -36,7 +37,18 @@ def open_network(
     if manifest is not None and manifest.system is not None:
         declared += [(archive.name, archive.url) for archive in manifest.system.archives]
     credentials = read_credentials(os.environ, home=Path.home(), declared=declared)
+    shelves = []
+    if bundle is not None:
+        folder = scene.directory / bundle
+        if not (folder / "blobs").is_dir():
+            raise InputError(
+                "no-bundle", f"{bundle} is no bundle", fix="make one with lockenv fetch --output DIR"
+            )
+        shelves.append(f"{folder.as_uri()}/")
+    if settings.shared_store is not None:
+        shelves.append(f"{settings.shared_store.as_uri()}/")
     options = FetchOptions(
+        shelves=tuple(shelves),
         mirrors=settings.mirrors,
         credentials=credentials,
         offline=settings.offline,
