@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from packaging.utils import (
     InvalidSdistFilename,
@@ -270,8 +270,7 @@ class _File:
             )
 
     def _name_of(self, address: str, *, is_local: bool) -> str | None:
-        file = address.rpartition("/")[2] if is_local else unquote(urlsplit(address).path)
-        name = _name_of_file(file.rpartition("/")[2])
+        name = _name_of_file(unquote(address.partition("?")[0].rpartition("/")[2]))
         if name is not None or not is_local:
             return name
         if address == "." and self.own is not None:

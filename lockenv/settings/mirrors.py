@@ -61,7 +61,10 @@ def parse_prefix(text: str) -> str:
 
 
 def _normalised(url: str) -> str:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url  # no address at all: whoever asks for it will say so
     return urlunsplit(parts._replace(scheme=parts.scheme.lower(), netloc=parts.netloc.lower()))
 
 

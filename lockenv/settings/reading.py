@@ -20,6 +20,7 @@ _KEYS = ("mirrors", "proxy", "jobs", "link-mode", "shared-store", "ca-bundle")
 LINK_MODES = ("auto", "reflink", "hardlink", "copy")
 #: More connections at once than this trouble a server without making anything quicker.
 _MOST_JOBS = 256
+_PROXIES = ("http", "https", "socks5", "socks5h")
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"", "0", "false", "no", "off"}
 
@@ -247,8 +248,12 @@ def _proxy(fields: Fields) -> str | None:
     """A proxy may carry credentials, so no complaint shows it."""
     text = fields.text("proxy")
     if text is not None:
-        parts = urlsplit(text)
-        if parts.scheme not in {"http", "https", "socks5", "socks5h"} or not parts.hostname:
+        try:
+            parts = urlsplit(text)
+            is_proxy = parts.scheme in _PROXIES and bool(parts.hostname)
+        except ValueError:
+            is_proxy = False
+        if not is_proxy:
             fields.complain(
                 "proxy is not the address of a proxy", "proxy", fix='write "http://host:port"'
             )

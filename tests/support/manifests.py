@@ -11,6 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from lockenv.errors import FaultsError
+from lockenv.fields import Fields
 from lockenv.manifest import parse_manifest
 
 if TYPE_CHECKING:
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
     from lockenv.errors import LockenvError
     from lockenv.model import Manifest
 
-_SCHEMA = json.loads(
-    (Path(__file__).parents[2] / "schemas" / "manifest.schema.json").read_text(encoding="utf-8")
+#: ``schemas/manifest.schema.json``.
+SCHEMA = Fields(
+    json.loads(
+        (Path(__file__).parents[2] / "schemas" / "manifest.schema.json").read_text(encoding="utf-8")
+    )
 )
 
 
@@ -43,11 +47,11 @@ def faults(
 def schema_refuses(text: str, file: str = "pyproject.toml") -> list[str]:
     """What the JSON Schema has against a manifest (of a pyproject.toml: its table of ours)."""
     document: object = tomllib.loads(text)
-    schema: dict[str, object] = dict(_SCHEMA)
+    schema: dict[str, object] = dict(SCHEMA.table)
     if file == "pyproject.toml":
         tools = document.get("tool") if isinstance(document, dict) else None
         document = tools.get("lockenv", {}) if isinstance(tools, dict) else {}
-        schema = {"$ref": "#/$defs/tool", "$defs": _SCHEMA["$defs"]}
+        schema = {"$ref": "#/$defs/tool", "$defs": SCHEMA.raw("$defs")}
     return [error.message for error in Draft202012Validator(schema).iter_errors(document)]
 
 
