@@ -33,6 +33,8 @@ class _Arrival:
     def __init__(self, path: Path, algorithm: str) -> None:
         self.path = path
         self._algorithm = algorithm
+        # What the server calls this state of the file, to be sure that a rest belongs to it.
+        self.tag: str | None = None
         self.restart()
 
     def restart(self) -> None:
@@ -162,11 +164,11 @@ class Downloads:
             arrival.take(_read(local, limit))
             return
         pauses = self._patience.pauses()
-        tag: str | None = None
+        arrival.tag = None
         while True:
             before = arrival.size
             try:
-                tag = self._one_connection(arrival, address, limit, tag)
+                self._one_connection(arrival, address, limit)
             except NetworkError:
                 # Progress renews patience: a large file over a bad line still arrives.
                 if arrival.size > before:
@@ -178,19 +180,17 @@ class Downloads:
             else:
                 return
 
-    def _one_connection(
-        self, arrival: _Arrival, address: str, limit: int, tag: str | None
-    ) -> str | None:
+    def _one_connection(self, arrival: _Arrival, address: str, limit: int) -> None:
         headers = {}
         if arrival.size:
             headers["Range"] = f"bytes={arrival.size}-"
-            if tag is not None:
-                headers["If-Range"] = tag
+            if arrival.tag is not None:
+                headers["If-Range"] = arrival.tag
         with self._transport().stream(address, headers=headers, limit=limit) as stream:
             answer = stream.answer
             if answer.status == 416 and arrival.size:
                 # Nothing comes after what is here: complete, or not this file; the digest tells.
-                return tag
+                return
             if answer.status == 206 and arrival.size:
                 if not answer.headers.get("content-range", "").startswith(f"bytes {arrival.size}-"):
                     arrival.restart()
@@ -203,7 +203,7 @@ class Downloads:
                 arrival.restart()
             else:
                 raise _absent(address, answer.status)
-            tag = _strong(answer.headers.get("etag"))
+            arrival.tag = _strong(answer.headers.get("etag"))
             length = answer.headers.get("content-length", "")
             expected = arrival.size + int(length[:18]) if length.isdecimal() else None
             if expected is not None and expected > limit:
@@ -212,7 +212,6 @@ class Downloads:
             arrival.take(_bounded(stream.chunks, limit - arrival.size, address))
             if expected is not None and arrival.size < expected:
                 raise NetworkError("cut-off", f"{redacted(address)} ended early", fix="try again")
-        return tag
 
 
 def _bounded(chunks: Iterator[bytes], left: int, address: str) -> Iterator[bytes]:

@@ -201,7 +201,8 @@ def _chunks(response: httpx.Response, url: str, limit: int) -> Iterator[bytes]:
     inflate = zlib.decompressobj(wbits=31) if encoding in {"gzip", "x-gzip"} else None
     total = 0
     try:
-        for raw in response.iter_raw(_CHUNK):
+        # As they arrive: a chunker would lose what it holds when the connection breaks.
+        for raw in response.iter_raw():
             pending = raw
             while pending:
                 chunk = pending if inflate is None else inflate.decompress(pending, _CHUNK)

@@ -384,6 +384,15 @@ class _Answering(BaseHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
 
+class _Quiet(ThreadingHTTPServer):
+    """Clients that hang up are part of the tales."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Print nothing."""
+
+
 @contextmanager
 def serve_index() -> Iterator[IndexServer]:
     """An empty index on a free port; gone with the block."""
@@ -395,8 +404,7 @@ def serve_index() -> Iterator[IndexServer]:
 
 @contextmanager
 def _serve(answering: Callable[..., BaseHTTPRequestHandler]) -> Iterator[int]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), answering)
-    server.daemon_threads = True
+    server = _Quiet(("127.0.0.1", 0), answering)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
