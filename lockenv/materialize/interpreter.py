@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, NoReturn
 
-import zstandard
-
 from lockenv.errors import IntegrityError
 from lockenv.formats.wheel import path_fault
 from lockenv.materialize.disk import disk_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import zstandard
 
     from lockenv.model import Digest
 
@@ -108,7 +108,7 @@ def _unpack(archive: InterpreterArchive, target: Path) -> None:
             if f"{path}/".startswith(prefix) and relative:
                 _check_path(archive, relative, links)
                 _place(archive, member, content, target, (relative, prefix, links))
-    except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
+    except _errors_of(archive.filename) as error:
         _refuse(archive, f"is not an archive that can be read: {error}")
 
 
@@ -128,9 +128,20 @@ def _decompressed(
     file: BinaryIO, filename: str
 ) -> gzip.GzipFile | zstandard.ZstdDecompressionReader:
     if filename.endswith(".zst"):
+        import zstandard  # noqa: PLC0415 - start-up: few commands unpack an interpreter
+
         decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 30)
         return decompressor.stream_reader(file, read_across_frames=True)
     return gzip.GzipFile(fileobj=file)
+
+
+def _errors_of(filename: str) -> tuple[type[Exception], ...]:
+    """What reading a broken archive of this kind raises."""
+    if filename.endswith(".zst"):
+        import zstandard  # noqa: PLC0415 - start-up, as above
+
+        return tarfile.TarError, EOFError, zstandard.ZstdError
+    return tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error
 
 
 def _check_path(archive: InterpreterArchive, path: str, links: set[str]) -> None:

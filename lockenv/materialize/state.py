@@ -9,10 +9,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-
-from packaging.utils import canonicalize_name
 
 from lockenv.fields import Fields
 
@@ -258,4 +257,5 @@ def dist_infos(site_packages: Path) -> list[str]:
 
 def _foreign(dist_info: str) -> InstalledPackage:
     name, _, version = dist_info.removesuffix(".dist-info").partition("-")
-    return InstalledPackage(name=canonicalize_name(name), version=version, dist_info=dist_info)
+    normal = re.sub(r"[-_.]+", "-", name).lower()
+    return InstalledPackage(name=normal, version=version, dist_info=dist_info)

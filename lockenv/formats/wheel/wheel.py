@@ -9,13 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
-from packaging.utils import (
-    InvalidWheelFilename,
-    canonicalize_name,
-    canonicalize_version,
-    parse_wheel_filename,
-)
-
 from lockenv.errors import IntegrityError
 from lockenv.formats.wheel.archive import LIMITS, Limits, Member, read_member, read_members
 from lockenv.formats.wheel.entrypoints import Command, parse_command, parse_entry_points
@@ -124,6 +117,13 @@ def _dist_info(by_path: Mapping[str, Member], filename: str) -> str:
 
 
 def _identity(metadata: str | None, dist_info: str, filename: str) -> tuple[str, str]:
+    from packaging.utils import (  # noqa: PLC0415 - start-up: most commands open no wheel
+        InvalidWheelFilename,
+        canonicalize_name,
+        canonicalize_version,
+        parse_wheel_filename,
+    )
+
     if metadata is None:
         _refuse(filename, "wheel-damaged", "has no METADATA")
     try:
