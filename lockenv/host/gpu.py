@@ -234,7 +234,7 @@ def compare(host: GpuHost, facts: CudaFacts, *, target: str | None = None) -> tu
             layer="host",
             target=target,
             message=f"{gpu.name} (compute capability {gpu.capability}) has no code in the lock: "
-            f"it has {', '.join(_texts(facts, 'archs'))}",
+            f"it has {', '.join(_codes(facts))}",
             fix=f'add "{gpu.capability}" to cuda.archs and lock, or use another machine',
         )
         for gpu in host.gpus
@@ -245,12 +245,17 @@ def compare(host: GpuHost, facts: CudaFacts, *, target: str | None = None) -> tu
 
 def serves(facts: CudaFacts, capability: str) -> bool:
     """Whether the locked packages have code for a GPU: machine code, or PTX that is old enough."""
-    archs, ptx = _texts(facts, "archs"), _texts(facts, "ptx")
+    archs, ptx = _codes(facts), _texts(facts, "ptx")
     if not archs and not ptx:
         return True
     return any(covers(arch, capability) for arch in archs) or any(
         capability_key(text) <= capability_key(capability) for text in ptx
     )
+
+
+def _codes(facts: CudaFacts) -> tuple[str, ...]:
+    found = (*_texts(facts, "archs"), *_texts(facts, "jit"))
+    return tuple(sorted(found, key=capability_key))
 
 
 def _texts(facts: CudaFacts, key: str) -> tuple[str, ...]:

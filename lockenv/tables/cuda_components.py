@@ -87,7 +87,10 @@ class Components:
     releases: Mapping[str, ToolkitRelease]
     packages: Mapping[str, Mapping[str, ComponentVersion]]
     standalone: Mapping[str, int]
+    standalone_versions: Mapping[str, tuple[str, ...]]
     standalone_names: Mapping[str, str]
+    redistributables: Mapping[str, tuple[str, ...]]
+    with_nvcc: tuple[str, ...]
     aliases: Mapping[str, str]
     sonames: Mapping[str, Soname]
     driver_libraries: frozenset[str]
@@ -229,6 +232,7 @@ def parse_components(table: Fields) -> Components:
     sonames = table.below("sonames")
     patterns = table.below("names")
     drivers = table.below("driver_libraries")
+    parts = table.below("redistributables")
     return Components(
         read=table.required_text("read"),
         source=table.required_text("source"),
@@ -252,6 +256,13 @@ def parse_components(table: Fields) -> Components:
             name: below.integer("cuda_major") or 0
             for name, below in table.named_tables("standalone")
         },
+        standalone_versions={
+            name: tuple(versions.table)
+            for name, below in table.named_tables("standalone")
+            if (versions := below.below("versions")) is not None
+        },
+        redistributables=_keys(parts),
+        with_nvcc=parts.texts("with_nvcc") if parts else (),
         standalone_names=names.text_table("standalone") if names else {},
         aliases=names.text_table("aliases") if names else {},
         sonames={
@@ -285,3 +296,8 @@ def _versions(package: str, table: Fields) -> Iterator[ComponentVersion]:
             before=row.text("before") if row.raw("before") is not None else None,
             how=row.text("how") or "",
         )
+
+
+def _keys(parts: Fields | None) -> dict[str, tuple[str, ...]]:
+    rows = parts.below("rows") if parts else None
+    return {short: rows.texts(short) for short in rows.table} if rows else {}

@@ -29,6 +29,7 @@ from lockenv.sources.cuda.messages import (
     rejection_lines,
     unprovided_lines,
 )
+from lockenv.sources.cuda.redistributable import lock_redistributables
 from lockenv.sources.cuda.strategy import (
     Attempt,
     CudaAsk,
@@ -75,6 +76,7 @@ __all__ = [
     "find_collisions",
     "installed_paths",
     "lock_facts",
+    "lock_redistributables",
     "merge",
     "needed_facts",
     "parse_toolkit",

@@ -41,8 +41,8 @@ def needed_facts(
 ) -> dict[str, str | tuple[str, ...]]:
     """What the chosen packages need, of driver and GPUs; empty where none has CUDA.
 
-    ``versions`` maps package names to versions. ``archs`` are the architectures that every package
-    with GPU code has code for; a GPU is served by one of the same major that is not newer.
+    ``versions`` maps package names to versions; for ``archs``, ``jit`` and ``ptx`` see
+    `common_code`.
     """
     majors = sorted(
         {facts[name].major or min(facts[name].majors) for name in facts if facts[name].majors}
@@ -56,11 +56,7 @@ def needed_facts(
     release = release_of(dict(versions))
     if release is not None:
         found["toolkit"] = toolkit_text(release)
-    archs, ptx = common_code(facts.values())
-    if archs:
-        found["archs"] = archs
-    if ptx:
-        found["ptx"] = ptx
+    found.update(common_code(facts.values()))
     for short in ("cudnn", "nccl"):
         chosen = sorted(v for n, v in versions.items() if n.startswith(f"nvidia-{short}-cu"))
         if chosen:
@@ -96,27 +92,27 @@ def _driver_floor(
     return max(floors, key=lambda text: Driver(text).numbers) if floors else None
 
 
-def common_code(facts: Iterable[CandidateFacts]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The architectures that all packages with machine code run, and those by PTX besides.
+def common_code(facts: Iterable[CandidateFacts]) -> dict[str, tuple[str, ...]]:
+    """On which GPUs all packages with GPU code run together; what is empty is left out.
 
-    Of several that serve the same GPUs the oldest stands for all.
+    ``archs`` by machine code in every package, ``jit`` where some of them are compiled from PTX
+    (each stands for itself and newer minors of its major; of several that serve the same GPUs the
+    oldest stands for all), ``ptx`` the capability from which on every package has PTX.
     """
     coded = [one for one in facts if one.archs or one.ptx]
     known = sorted({a for one in coded for a in one.archs}, key=capability_key)
-    anywhere = [a for a in known if all(_runs(one, a) for one in coded)]
-    everywhere = [a for a in anywhere if not any(covers(b, a) for b in anywhere if b != a)]
-    compiled = sorted(
-        {
-            p
-            for one in coded
-            for p in one.ptx
-            if all(_runs(other, p) or other.can_compile_for(p) for other in coded)
-            and not any(covers(a, p) for a in everywhere)
-        },
-        key=capability_key,
+    archs = _oldest(a for a in known if all(one.runs_on(a) for one in coded))
+    jit = _oldest(
+        a
+        for a in known
+        if not any(covers(arch, a) for arch in archs)
+        and all(one.runs_on(a) or one.can_compile_for(a) for one in coded)
     )
-    return tuple(everywhere), tuple(compiled)
+    lowest = [min(one.ptx, key=capability_key) for one in coded if one.ptx]
+    ptx = (max(lowest, key=capability_key),) if lowest and len(lowest) == len(coded) else ()
+    return {key: value for key, value in (("archs", archs), ("jit", jit), ("ptx", ptx)) if value}
 
 
-def _runs(facts: CandidateFacts, capability: str) -> bool:
-    return bool(facts.runs_on(capability))
+def _oldest(capabilities: Iterable[str]) -> tuple[str, ...]:
+    rows = list(capabilities)
+    return tuple(a for a in rows if not any(covers(b, a) for b in rows if b != a))

@@ -155,13 +155,13 @@ def test_a_driver_that_is_too_old_is_found() -> None:
 
 @pytest.mark.parametrize(
     ("capability", "served"),
-    [("8.0", True), ("8.6", True), ("7.0", False), ("9.0", False), ("12.0", True)],
+    [("8.0", True), ("8.6", True), ("7.0", False), ("9.0", False), ("10.3", True), ("12.0", True)],
 )
 def test_a_gpu_is_served_by_older_code_of_its_major_or_by_ptx(
     capability: str, *, served: bool
 ) -> None:
     host = GpuHost(driver="580.1", gpus=(Gpu(name="X", capability=capability),))
-    facts = CudaFacts(needs={"archs": ("7.5", "8.0"), "ptx": ("12.0",)})
+    facts = CudaFacts(needs={"archs": ("7.5", "8.0"), "jit": ("10.0",), "ptx": ("12.0",)})
 
     codes = [finding.code for finding in compare(host, facts)]
 
