@@ -105,10 +105,11 @@ def version_of(filename: str, name: str) -> str | None:
     of a project.
     """
     if filename.endswith(".whl"):
-        parts = filename[:-4].split("-")
-        if len(parts) not in {5, 6} or not _same(parts[0], name):
+        # Five or six parts; nearly all spell the name as the project does.
+        if not 4 <= filename.count("-") <= 5:
             return None
-        return parts[1]
+        spelling, _, rest = filename.partition("-")
+        return rest[: rest.index("-")] if _same(spelling, name) else None
     for ending in _SDIST_ENDINGS:
         if filename.endswith(ending):
             return _sdist_version(filename[: -len(ending)], name)

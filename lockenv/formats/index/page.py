@@ -182,13 +182,12 @@ def _json_metadata(offered: object) -> str | None:
 #: form an alternative begins with a character that no other begins with: time is linear.
 _ANY_ANCHOR = re.compile(
     r"""(<a\ href="(https?://[!-!$-%'-;=@-~]*/)([\w.+!-]+)\#sha256=([0-9a-f]{64})"
-        ((?:\ [a-z-]+="[^"\x00-\x1f\x7f-\xa0\u2028\u2029]*")*)>\3</a>)
+        ((?:\ [a-z-]+="[^"\x00-\x1f\x7f-\xa0\u2028\u2029]*")*?)
+        (?:\ data-upload-time="(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?Z")?>\3</a>)
       | <[aA]\s((?:"[^"]*"|'[^']*'|[^'">])*)>([^<]*)""",
     re.VERBOSE | re.ASCII,
 )
 _PAIR = re.compile(r'([a-z-]+)="([^"]*)"')
-#: The length of 2026-01-02T03:04:05Z.
-_UTC_SECONDS = 20
 _ATTRIBUTE = re.compile(r"""([^\s=/"'>]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?""")
 _META = re.compile(r"""<meta\s((?:"[^"]*"|'[^']*'|[^'">])*)>""", re.IGNORECASE)
 #: What makes anchors mean something else than they say, so that only the real parser will do.
@@ -239,28 +238,30 @@ def _scan(text: str) -> tuple[list[Row], list[_Anchor]]:
     """
     rows: list[Row] = []
     others: list[_Anchor] = []
-    add = rows.append
-    for usual, prefix, name, digits, rest, head, label in _ANY_ANCHOR.findall(text):
+    # Neighbours mostly have the same attributes but for the time.
+    before, tail = "", _said("")
+    for usual, prefix, name, digits, rest, time, head, label in _ANY_ANCHOR.findall(text):
         if not usual:
             others.append(_Anchor(_attributes(head), label))
             continue
-        said = dict(_PAIR.findall(rest))
-        time = said.get("data-upload-time", "")
-        python = said.get("data-requires-python", "")
-        yanked = said.get("data-yanked")
-        offered = said.get("data-core-metadata", said.get("data-dist-info-metadata"))
-        if "&" in rest:
-            python, yanked = clean(unescape(python)), yanked and clean(unescape(yanked))
-        if len(time) != _UTC_SECONDS or time[-1:] != "Z":
-            time = (normal_time(time) or "") if time else ""
-        reason = "" if yanked is None else "!" + yanked
-        columns = (name, f"{prefix}*", f"sha256:{digits}", python, "", time, reason)
-        add((name, "\x1f".join((*columns, _kept_offer(offered)))))
+        if rest != before:
+            before, tail = rest, _said(rest)
+        when = f"{time}Z" if time else tail[1]
+        start = f"{name}\x1f{prefix}*\x1fsha256:{digits}\x1f{tail[0]}\x1f\x1f{when}\x1f"
+        rows.append((name, start + tail[2]))
     return rows, others
 
 
-def _kept_offer(offered: str | None) -> str:
-    return "" if offered is None or offered == "false" else "!" + _html_metadata(offered)
+def _said(attributes: str) -> tuple[str, str, str]:
+    """As columns: Requires-Python, the upload time, and what comes after it."""
+    said = dict(_PAIR.findall(attributes))
+    python = clean(unescape(said.get("data-requires-python", "")))
+    time = normal_time(said["data-upload-time"]) if "data-upload-time" in said else None
+    yanked = said.get("data-yanked")
+    reason = "" if yanked is None else "!" + clean(unescape(yanked))
+    offered = said.get("data-core-metadata", said.get("data-dist-info-metadata"))
+    kept = "" if offered in {None, "false"} else "!" + _html_metadata(offered or "")
+    return python, time or "", f"{reason}\x1f{kept}"
 
 
 def _meta(text: str) -> dict[str, str]:
