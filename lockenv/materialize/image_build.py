@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -45,7 +45,6 @@ from lockenv.materialize.layers_assemble import LayerPlan, assemble_layer, filte
 from lockenv.materialize.layers_store import ImageStore
 from lockenv.materialize.unpack import UnpackedStore
 from lockenv.model import SILENT
-from lockenv.sandbox import choose_mode
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -53,6 +52,7 @@ if TYPE_CHECKING:
 
     from lockenv.formats.oci import Compressor
     from lockenv.materialize.image_plan import BuiltLayer, Deb, ImagePlan, ImagePython
+    from lockenv.materialize.root_port import Confinement
     from lockenv.model import Progress
 
 
@@ -60,30 +60,28 @@ if TYPE_CHECKING:
 class BuildPlaces:
     """Where a build keeps things, and how it may build.
 
-    ``cache`` is the store's folder, ``data`` the user's (interpreters lie there). ``mode`` is one
-    of sandbox.MODES, or None for the first that works here. ``jobs``: how many threads.
+    ``cache`` is the store's folder, ``data`` the user's (interpreters lie there). ``confinement``
+    is how programs run in a root here (sandbox.Confinement). ``jobs``: how many threads.
     """
 
     cache: Path
     data: Path
-    mode: str | None = None
+    confinement: Confinement
     jobs: int | None = None
 
 
 def build_image(plan: ImagePlan, places: BuildPlaces, progress: Progress = SILENT) -> BuiltImage:
     """The image that a plan describes, with its layers in the store.
 
-    HostError before any work for what this machine refuses; IntegrityError for hostile packages;
+    HostError for what this machine refuses; IntegrityError for hostile packages;
     ExternalError for a maintainer script that fails. Nothing half-made is left behind.
     """
     compressor = open_compressor(plan.settings.compression)
-    mode = choose_mode(places.mode)
     jobs = places.jobs or min(8, os.cpu_count() or 1)
     with ThreadPoolExecutor(jobs, "layers") as pool:
         builder = _Builder(
             plan=plan,
-            places=replace(places, mode=mode),
-            mode=mode,
+            places=places,
             compressor=compressor,
             pool=pool,
             progress=progress,
@@ -99,7 +97,6 @@ def build_image(plan: ImagePlan, places: BuildPlaces, progress: Progress = SILEN
 class _Builder:
     plan: ImagePlan
     places: BuildPlaces
-    mode: str
     compressor: Compressor
     pool: ThreadPoolExecutor
     progress: Progress
@@ -127,7 +124,7 @@ class _Builder:
         futures = [self._assemble(plan) for plan in plans]
         root = RootMaker(
             plan=self.plan,
-            mode=self.mode,
+            confinement=self.places.confinement,
             compressor=self.compressor,
             store=self.store,
             packages=tuple(packages),
@@ -172,7 +169,7 @@ class _Builder:
             return []
         maker = PythonMaker(
             python=python,
-            mode=self.mode,
+            confinement=self.places.confinement,
             identity=self._identity(python),
             root=root.folder,
             compressor=self.compressor,

@@ -11,11 +11,12 @@ import json
 from typing import TYPE_CHECKING
 
 from lockenv.errors import ExternalError
-from lockenv.sandbox import NAMESPACES, Mount, Program, run, user_map
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from lockenv.materialize.root_port import Confinement
 
 #: Runs inside: reads (source, name to record, target) and writes what compiles. Files that are no
 #: Python, as templates and tests of other versions, are left alone, as pip does.
@@ -37,52 +38,37 @@ _WORK = "/tmp/lockenv"  # noqa: S108  a folder of the sandbox's own, made anew f
 
 
 def compile_sources(
+    confinement: Confinement,
     root: Path,
-    mode: str,
-    interpreter: tuple[str, ...],
+    interpreter: str,
     jobs: Sequence[tuple[Path, str]],
-    folder: Path,
-    binds: Sequence[tuple[Path, str]] = (),
+    places: tuple[Path, Sequence[tuple[str, str]]],
 ) -> list[Path | None]:
-    """The byte code of each (file, path in the image), as files in ``folder``; None for no Python.
+    """The byte code of each (file, path in the image), as a file; None for what is no Python.
 
-    ``interpreter`` is the program inside the root; ``binds`` are folders that it needs there.
+    ``interpreter`` is the program inside the root; ``places`` are an empty folder to work in, and
+    what the interpreter needs to see, as for `Confinement.run`.
     """
-    listing, targets = [], []
-    mounts = [Mount(kind="proc", target="/proc", optional=True)]
-    mounts += [Mount(kind="dev", target="/dev", optional=True)]
-    mounts += [Mount(kind="tmpfs", target="/tmp", options="mode=1777")]  # noqa: S108  inside
-    mounts += [Mount(kind="bind", source=str(folder), target=_WORK)]
-    mounts += [
-        Mount(kind="bind", source=str(source), target=target, readonly=True)
-        for source, target in binds
-    ]
-    for number, (source, name) in enumerate(jobs):
-        # A link to the source, or its bytes: other folders of this machine are not seen inside.
+    folder, binds = places
+    listing = []
+    for number, (source, path) in enumerate(jobs):
+        # Its bytes: other folders of this machine are not seen inside.
         (folder / f"{number}.py").write_bytes(source.read_bytes())
-        listing.append((f"{_WORK}/{number}.py", name, f"{_WORK}/{number}.pyc"))
-        targets.append(folder / f"{number}.pyc")
+        listing.append((f"{_WORK}/{number}.py", path, f"{_WORK}/{number}.pyc"))
     (folder / "jobs.json").write_text(json.dumps(listing))
-    outcome = run(
-        Program(
-            argv=(*interpreter, "-I", "-S", "-W", "ignore", "-c", _COMPILE, f"{_WORK}/jobs.json"),
-            root=str(root),
-            user=user_map(mode),
-            namespaces=NAMESPACES,
-            mounts=tuple(mounts),
-            env=(("LC_ALL", "C.UTF-8"), ("PATH", "/usr/bin:/bin"), ("PYTHONHASHSEED", "0")),
-            cwd="/",
-            umask=0o022,
-            session=True,
-            processors=1,
-        )
+    outcome = confinement.run(
+        str(root),
+        (interpreter, "-I", "-S", "-W", "ignore", "-c", _COMPILE, f"{_WORK}/jobs.json"),
+        {"LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin", "PYTHONHASHSEED": "0"},
+        [(str(folder), _WORK), *binds],
     )
     if outcome.status:
         raise ExternalError(
             "compiling-failed",
-            f"the image's {interpreter[0]} could not compile its packages",
+            f"the image's {interpreter} could not compile its packages",
             why=(f"it ended with status {outcome.status}",),
             fix="lock an interpreter that runs on the image's libc",
             output=outcome.output,
         )
-    return [target if target.exists() else None for target in targets]
+    made = [folder / f"{number}.pyc" for number in range(len(jobs))]
+    return [path if path.exists() else None for path in made]

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from lockenv.formats.oci import Compressor
     from lockenv.materialize.layers_fragment import Fragment
     from lockenv.materialize.layers_store import ImageStore
+    from lockenv.materialize.root_port import Confinement
 
 _READ = 1 << 20
 #: PEP 3147: where byte code lies, and the tag in its name.
@@ -49,7 +50,7 @@ class PythonMaker:
     """
 
     python: ImagePython
-    mode: str
+    confinement: Confinement
     identity: str
     root: Callable[[], Path]
     compressor: Compressor
@@ -174,11 +175,11 @@ class PythonMaker:
             jobs.append((place, f"/{file.path}"))
         binds = []
         if self.python.archive is not None:
-            binds.append((self.interpreter_folder(), f"/{PYTHON_PREFIX}"))
+            binds.append((str(self.interpreter_folder()), f"/{PYTHON_PREFIX}"))
         output = folder / "output"
         output.mkdir()
-        executable = (self.python.venv_python.executable,)
-        made = compile_sources(self.root(), self.mode, executable, jobs, output, binds)
+        executable = self.python.venv_python.executable
+        made = compile_sources(self.confinement, self.root(), executable, jobs, (output, binds))
         entries = []
         for file, target in zip(sources, made, strict=True):
             if target is not None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lockenv.materialize.image_plan import ImagePlan
     from lockenv.materialize.layers_fragment import Fragment
     from lockenv.materialize.layers_store import ImageStore
+    from lockenv.materialize.root_port import Confinement
 
 #: Where lockenv says to apt which archives the image's packages came from.
 _SOURCES = "etc/apt/sources.list.d/lockenv.sources"
@@ -37,7 +38,7 @@ class RootMaker:
     """
 
     plan: ImagePlan
-    mode: str
+    confinement: Confinement
     compressor: Compressor
     store: ImageStore
     packages: tuple[DebFragment, ...]
@@ -103,12 +104,11 @@ class RootMaker:
     def _build(self) -> None:
         root = self.store.root(self.key)
         self._facts.unlink(missing_ok=True)
-        remove_tree(root, self.mode)
+        remove_tree(root, self.confinement)
         files = ((_SOURCES, self.plan.apt_sources),) if self.plan.apt_sources else ()
         build_root(
             RootOrder(
                 root=str(root),
-                mode=self.mode,
                 epoch=self.plan.epoch,
                 compression=self.compressor.name,
                 architecture=self.plan.architecture,
@@ -129,5 +129,6 @@ class RootMaker:
                 fragment=str(self._fragment),
                 temporary=str(self.store.temporary()),
             ),
+            self.confinement,
             self.store,
         )

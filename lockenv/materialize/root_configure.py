@@ -9,26 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockenv.errors import ExternalError
-from lockenv.sandbox import NAMESPACES, Mount, Program, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lockenv.materialize.debian_database import DpkgPackage
-    from lockenv.sandbox import OwnershipRecord
+    from lockenv.materialize.root_port import Confinement
 
 #: policy-rc.d(8): 101 forbids the action, so no service is started while scripts run.
 _POLICY = "#!/bin/sh\nexit 101\n"
 _POLICY_PATH = "usr/sbin/policy-rc.d"
-HOST_NAME = "lockenv"
 _SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: dpkg names the package that failed in this line.
 _FAILED = re.compile(r"dpkg: error processing (?:package|archive) (\S+)")
-_MOUNTS = (
-    Mount(kind="proc", target="/proc", optional=True),
-    Mount(kind="dev", target="/dev", optional=True),
-    Mount(kind="tmpfs", target="/tmp", options="mode=1777", optional=True),  # noqa: S108  inside
-)
 #: Where nothing can be mounted, /dev/null and its kin are made by mknod(2), or are plain files.
 _NODES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9)}
 
@@ -37,13 +30,12 @@ _NODES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "ura
 class Configurer:
     """A root whose packages are to be configured, and how programs run in it here.
 
-    ``mode`` is one of sandbox.MODES; ``epoch`` is what scripts take for the time of the build.
+    ``epoch`` is what scripts take for the time of the build.
     """
 
     root: str
-    mode: str
     epoch: int
-    record: OwnershipRecord | None = None
+    confinement: Confinement
 
     def prepare(self) -> None:
         """Forbid services, and where no mount is possible make the few nodes of /dev."""
@@ -51,7 +43,7 @@ class Configurer:
         policy.parent.mkdir(parents=True, exist_ok=True)
         policy.write_text(_POLICY)
         policy.chmod(0o755)
-        if self.mode == "chroot":
+        if self.confinement.mode == "chroot":
             self._make_nodes()
 
     def _make_nodes(self) -> None:
@@ -96,9 +88,9 @@ class Configurer:
         """Have dpkg configure these packages, or with none all that are unpacked."""
         self._run("dpkg", "--force-unsafe-io", "--configure", *(names or ("-a",)))
 
-    def program(self, *argv: str) -> Program:
-        """A program in this root, in the environment that every maintainer script sees."""
-        environment = {
+    def _environment(self) -> dict[str, str]:
+        """What every maintainer script sees, and nothing else."""
+        return {
             "DEBCONF_NONINTERACTIVE_SEEN": "true",
             "DEBIAN_FRONTEND": "noninteractive",
             "DPKG_ADMINDIR": "/var/lib/dpkg",
@@ -113,21 +105,9 @@ class Configurer:
             "SOURCE_DATE_EPOCH": str(self.epoch),
             "TZ": "UTC0",
         }
-        return Program(
-            argv=argv,
-            root=self.root,
-            namespaces=() if self.mode == "chroot" else NAMESPACES,
-            mounts=() if self.mode == "chroot" else _MOUNTS,
-            env=tuple(sorted(environment.items())),
-            cwd="/",
-            umask=0o022,
-            host_name=HOST_NAME,
-            session=True,
-            processors=1,
-        )
 
     def _run(self, *argv: str) -> None:
-        outcome = run(self.program(*argv), record=self.record)
+        outcome = self.confinement.run(self.root, argv, self._environment())
         if outcome.status == 0:
             return
         failed = sorted(set(_FAILED.findall(outcome.output)))

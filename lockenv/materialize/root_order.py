@@ -27,7 +27,6 @@ class RootOrder:
     """
 
     root: str
-    mode: str
     epoch: int
     compression: str
     architecture: str
@@ -65,7 +64,6 @@ def parse_order(text: bytes) -> RootOrder:
     user = body["user"]
     return RootOrder(
         root=body["root"],
-        mode=body["mode"],
         epoch=body["epoch"],
         compression=body["compression"],
         architecture=body["architecture"],

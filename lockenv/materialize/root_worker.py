@@ -7,10 +7,10 @@ as a fragment. Started by `root_build`, which is the same for every mode.
 from __future__ import annotations
 
 import os
-import sys
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from lockenv.errors import HostError, LockenvError
 from lockenv.formats.oci import open_compressor
@@ -29,13 +29,13 @@ from lockenv.materialize.root_order import RootAnswer, parse_order, render_answe
 from lockenv.materialize.root_scan import Scanner, difference, whiteouts
 from lockenv.materialize.root_unpack import Parcel, unpack
 from lockenv.materialize.root_user import add_user
-from lockenv.sandbox import OwnershipRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lockenv.formats.tar import Entry
     from lockenv.materialize.root_order import RootOrder
+    from lockenv.materialize.root_port import Confinement
     from lockenv.materialize.root_scan import Scan
 
 _DATABASE = "var/lib/dpkg"
@@ -53,7 +53,7 @@ class _Package:
 @dataclass(kw_only=True)
 class _Builder:
     order: RootOrder
-    record: OwnershipRecord | None
+    confinement: Confinement
     packages: list[_Package]
     stamps: dict[str, tuple[int, int]] = field(default_factory=dict)
 
@@ -82,16 +82,15 @@ class _Builder:
         return RootAnswer(dropped=tuple(sorted(scan.dropped)), skipped=skipped)
 
     def _owner_of(self, status: os.stat_result) -> tuple[int, int]:
-        if self.record is not None:
-            return self.record.owner(status)
+        if self.confinement.owners is not None:
+            return self.confinement.owners.owner(status)
         return status.st_uid, status.st_gid
 
     def _configure(self) -> None:
         configurer = Configurer(
             root=self.order.root,
-            mode=self.order.mode,
             epoch=self.order.epoch,
-            record=self.record,
+            confinement=self.confinement,
         )
         base_names = essential_closure([package.unpacked for package in self.packages])
         base = [package for package in self.packages if package.unpacked.name in base_names]
@@ -149,12 +148,12 @@ class _Builder:
             [entry for entry in self.order.directories if entry.path in names],
             parcels,
             self.order.compression,
-            own=self.record is None,
+            own=self.confinement.owners is None,
         )
         for path, stamp in traces.stamps.items():
             self.stamps[path.removesuffix(".dpkg-new")] = stamp
-        if self.record is not None:
-            self.record.set_owners(
+        if self.confinement.owners is not None:
+            self.confinement.owners.set_owners(
                 (f"{self.order.root}/{path}", uid, gid) for path, uid, gid in traces.owners
             )
 
@@ -193,8 +192,8 @@ class _Builder:
         if self.order.user is not None:
             name, uid = self.order.user
             owned = add_user(Path(self.order.root), name, uid, self.order.epoch)
-            if self.record is not None:
-                self.record.set_owners((path, uid, uid) for path in owned)
+            if self.confinement.owners is not None:
+                self.confinement.owners.set_owners((path, uid, uid) for path in owned)
             else:
                 for path in owned:
                     os.chown(path, uid, uid)
@@ -246,16 +245,15 @@ def _load(order: RootOrder) -> list[_Package]:
     return packages
 
 
-def main(arguments: list[str]) -> NoReturn:
-    """``arguments``: the file that holds the order, and the file to write the answer to."""
-    source, target = (Path(argument) for argument in arguments)
+def build(confinement: Confinement, source: str, target: str) -> None:
+    """Carry out the order in the file ``source``; the answer goes to the file ``target``."""
     # Files of the root must have the modes that packages ask, whatever the user's own mask.
     os.umask(0o022)
-    order = parse_order(source.read_bytes())
-    record = OwnershipRecord(order.root) if order.mode == "single" else None
+    order = parse_order(Path(source).read_bytes())
     answer: RootAnswer | LockenvError
     try:
-        answer = _Builder(order=order, record=record, packages=_load(order)).build()
+        packages = _load(order)
+        answer = _Builder(order=order, confinement=confinement, packages=packages).build()
     except LockenvError as error:
         answer = error
     except OSError as error:
@@ -265,5 +263,9 @@ def main(arguments: list[str]) -> NoReturn:
             why=(f"{error.strerror}: {error.filename}",),
             fix="make room, or name another folder with --cache-dir",
         )
-    target.write_bytes(render_answer(answer))
-    sys.exit(0)
+    Path(target).write_bytes(render_answer(answer))
+
+
+def remove(_confinement: Confinement, folder: str) -> None:
+    """Remove a folder that others may own files in."""
+    shutil.rmtree(folder)

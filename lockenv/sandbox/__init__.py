@@ -7,6 +7,7 @@ from lockenv.sandbox.build import (
     build_wheel,
     wheel_metadata,
 )
+from lockenv.sandbox.confine import Confinement
 from lockenv.sandbox.modes import (
     MODES,
     NAMESPACES,
@@ -25,6 +26,7 @@ __all__ = [
     "NAMESPACES",
     "Ability",
     "Backend",
+    "Confinement",
     "Mount",
     "Outcome",
     "OwnershipRecord",

@@ -90,10 +90,9 @@ def _received(channel: socket.socket) -> int | None:
 
 
 class OwnershipRecord:
-    """Who should own what below one root; filled by supervising programs that run in it."""
+    """Who should own what in a root; filled by supervising programs that run in it."""
 
-    def __init__(self, root: str) -> None:
-        self._root = root
+    def __init__(self) -> None:
         self._owners: dict[tuple[int, int], tuple[int, int]] = {}
         self._open: dict[tuple[int, int], int] = {}
         self._proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY)
