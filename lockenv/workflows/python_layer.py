@@ -10,10 +10,11 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from lockenv.errors import NoSolutionError
 from lockenv.lockfile import artifact_for, entries_of
 from lockenv.model import Index, Manifest, SourceRule
 from lockenv.resolve import Root as Asked
-from lockenv.resolve import resolve
+from lockenv.resolve import UnsolvableError, explain, explained, resolve
 from lockenv.sources.python import (
     PYPI,
     Pin,
@@ -25,6 +26,7 @@ from lockenv.sources.python import (
 )
 from lockenv.tables.addresses import PYTHON_INDEX
 from lockenv.workflows.assemble import Chosen
+from lockenv.workflows.cells import Cell, Root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
     from lockenv.resolve import Event, Identifier, Resolution
     from lockenv.sources.python import SdistMetadata
     from lockenv.workflows.alignment import Steer
-    from lockenv.workflows.cells import Cell, Root
 
 
 class _Everything(Collection[str]):
@@ -71,6 +72,38 @@ class PythonAnswer:
     source: PythonSource
     resolution: Resolution
     versions: Mapping[str, str]
+
+
+class UnsolvedError(NoSolutionError):
+    """A cell has no answer; the full explanation costs searches of its own, so it waits."""
+
+    def __init__(self, cell: Cell, source: PythonSource, refusal: UnsolvableError) -> None:
+        super().__init__(refusal.slug, refusal.what, why=refusal.why, fix=refusal.fix)
+        self.cell = cell
+        self._source = source
+        self._refusal = refusal
+
+    def explained(self, place: Callable[[Root], str]) -> NoSolutionError:
+        """The message for a person: the lines that clash, the chains, ways out that were solved."""
+        explanation = explain(self._refusal, relax=self._relaxed)
+        return explained(
+            explanation,
+            where=lambda origin: place(origin) if isinstance(origin, Root) else "",
+            place=f"target {self.cell.name}",
+        )
+
+    def _relaxed(self, root: Asked) -> list[Asked]:
+        """The same package without a condition on its version."""
+        if not isinstance(root.origin, Root):
+            return []
+        asked = root.origin.ask.requirement
+        if asked.url or not asked.specifier:
+            return []
+        extras = f"[{','.join(sorted(asked.extras))}]" if asked.extras else ""
+        return [
+            Asked(requirement=one, origin=root.origin)
+            for one in self._source.asked(f"{asked.name}{extras}")
+        ]
 
 
 class PythonLayer:
@@ -114,7 +147,10 @@ class PythonLayer:
             for root in cell.roots
             for asked in source.asked(root.ask.requirement)
         ]
-        resolution = resolve({PYPI: source}, roots, listen=self._listen)
+        try:
+            resolution = resolve({PYPI: source}, roots, listen=self._listen)
+        except UnsolvableError as error:
+            raise UnsolvedError(cell, source, error) from error
         return PythonAnswer(
             cell=cell,
             source=source,

@@ -24,13 +24,13 @@ from lockenv.workflows.builds import locked_builds
 from lockenv.workflows.cells import locked_target
 from lockenv.workflows.check import drift
 from lockenv.workflows.network import open_network
-from lockenv.workflows.python_layer import PythonLayer, chosen_packages
+from lockenv.workflows.python_layer import PythonLayer, UnsolvedError, chosen_packages
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lockenv.model import LockedImage, LockedInterpreter, LockedTarget
-    from lockenv.workflows.cells import Cell
+    from lockenv.workflows.cells import Cell, Root
     from lockenv.workflows.moves import Moves
     from lockenv.workflows.project import Project
     from lockenv.workflows.python_layer import Limits, PythonAnswer
@@ -159,7 +159,10 @@ def search(scene: Scene, question: Question) -> Answer:
             progress=scene.progress,
         )
         scene.progress.started("resolve")
-        solved, apart, notes = _solve(question, layer)
+        try:
+            solved, apart, notes = _solve(question, layer)
+        except UnsolvedError as error:
+            raise error.explained(lambda root: _place(question, root)) from error
         chosen = {name: chosen_packages(answer) for name, answer in solved.items()}
         builds = locked_builds(question, layer, solved)
         scene.progress.finished("resolve")
@@ -220,6 +223,12 @@ def _solve(
     free = {name: Steer(fixed=asked, preferred=staying[name]) for name in cells}
     solved, apart = solve_aligned(list(cells), solve, free, kept=staying, align=align)
     return solved, apart, _moved_notes(staying, solved)
+
+
+def _place(question: Question, root: Root) -> str:
+    """Where the manifest asks for a root, for a message."""
+    place = question.project.place(root.ask.origin)
+    return place if root.selection == "project" else f"{place} ({root.selection})"
 
 
 def _kept(question: Question, cell: Cell) -> dict[str, str]:
