@@ -46,10 +46,12 @@ class Line:
 
 
 #: The usual form, in which there is no address and nothing unusual; the rest is packaging's.
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_CLAUSE = r"[<>=!~]=?=?\s*[A-Za-z0-9._*+!-]+"
 _USUAL = re.compile(
-    r"""([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*
-        (?:\[\s*([A-Za-z0-9._-]+(?:\s*,\s*[A-Za-z0-9._-]+)*)\s*\]\s*)?
-        (\()?\s*((?:[<>=!~]=?=?\s*[A-Za-z0-9._*+!-]+\s*(?:,\s*|(?=\)|$)))*)(?(3)\))\s*""",
+    rf"""({_NAME})\s*
+        (?:\[\s*({_NAME}(?:\s*,\s*{_NAME})*)\s*\]\s*)?
+        (\()?\s*({_CLAUSE}(?:\s*,\s*{_CLAUSE})*)?\s*(?(3)\))\s*""",
     re.VERBOSE | re.ASCII,
 )
 
@@ -62,7 +64,7 @@ def requirement_of(text: str) -> Line | str:
     try:
         if match is not None:
             extras = frozenset(one.strip() for one in match[2].split(",")) if match[2] else _NONE
-            specifier = specifier_of(match[4].strip().rstrip(","))
+            specifier = specifier_of(match[4] or "")
             marker = _marker_of(condition.strip()) if semicolon else None
             return Line(match[1], extras, specifier, None, marker)
         whole = Requirement(text)
