@@ -163,7 +163,11 @@ class _Work:
         for package in self._todo.wheels:
             packages[package.name] = _installed_from(package, self._files[package.name])
         stamps = stamps_of(Path(self._root), self._layout)
-        self._write_state(self._state(self._layout), tuple(packages.values()), stamps)
+        state = self._state(self._layout)
+        if not packages.keys() <= {package.name for package in self._wanted.packages}:
+            # Strangers stayed: no wish has been met to the letter, and the next one must look.
+            state = replace(state, key="")
+        self._write_state(state, tuple(packages.values()), stamps)
 
     def _begin(self, layout: Layout) -> None:
         """Say in the state that a change is going on below this layout's site-packages."""

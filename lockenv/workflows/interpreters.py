@@ -54,7 +54,7 @@ def interpreter_for(
             _program(scene, named), locked.version, freethreaded=freethreaded, memory=fetcher
         )
         return _python(found), f"Python {found}, named by --python, stands in for {locked.version}"
-    if recorded is not None and _answers(recorded, locked):
+    if recorded is not None and still_answers(recorded, locked):
         return recorded, ""
     places = places_here(os.environ, Path.home(), sys.platform)
     if locked.source == "host":
@@ -80,7 +80,7 @@ def interpreter_for(
     return _python(found), f"Python {found}: the locked build is not at hand ({unreachable})"
 
 
-def _answers(recorded: VenvPython, locked: LockedInterpreter) -> bool:
+def still_answers(recorded: VenvPython, locked: LockedInterpreter) -> bool:
     """Whether the interpreter below an environment is still what the lock asks for."""
     same = recorded.version == locked.version
     if locked.source == "host":

@@ -26,7 +26,7 @@ from lockenv.workflows.building import Workshop, built_project, source_folder, u
 from lockenv.workflows.check import drift
 from lockenv.workflows.choice import Choice, choose
 from lockenv.workflows.environment import Content, content_of, wanted_file, wanted_package
-from lockenv.workflows.interpreters import interpreter_for, is_path
+from lockenv.workflows.interpreters import interpreter_for, is_path, still_answers
 from lockenv.workflows.network import open_network
 from lockenv.workflows.project import find_project, read_lock, read_project
 from lockenv.workflows.registry import register
@@ -316,7 +316,7 @@ def _installed_project(content: Content, installed: Installed, root: Path) -> li
 
 def _expected_python(content: Content, installed: Installed) -> VenvPython:
     recorded = _recorded(installed, freethreaded=is_freethreaded(content))
-    if recorded is not None and recorded.version == content.interpreter.version:
+    if recorded is not None and still_answers(recorded, content.interpreter):
         return recorded
     return VenvPython(
         executable=installed.python_executable or "python",

@@ -1,0 +1,27 @@
+"""A local index and a user for each story."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.commands import User
+from tests.support.index_server import serve_index
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.index_server import IndexServer
+
+
+@pytest.fixture
+def index() -> Iterator[IndexServer]:
+    with serve_index() as server:
+        yield server
+
+
+@pytest.fixture
+def user(tmp_path: Path) -> User:
+    return User(tmp_path)
