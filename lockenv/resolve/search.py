@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 # How often a name must lose its best candidates to another one before it is settled first;
 # five is what uv found to serve its users, and our worlds show no better number.
 _PATIENCE = 5
-# After so many refused candidates of one name the next ones are fetched side by side.
-_AHEAD = (3, 50)
+# After so many refused candidates of one name the next ones are fetched side by side, twice as many
+# as were refused, up to a number that keeps connections busy without asking for much in vain.
+_FORETELL_AFTER = 3
+_FORETELL_MOST = 50
 
 
 class RoundsError(Exception):
@@ -82,6 +84,7 @@ class Search:
         self._keys: set[int] = set()  # the given clauses (by id) whose asks would have let some in
         self._rows: list[_Row | None] = []  # per name: what is on offer for what was asked last
         self._refused: list[int] = []  # per name: candidates refused in a row
+        self._foretold: list[int] = []  # per name: the candidates that were hinted at
         self._lost: list[int] = []  # per name: how often others stood in its way
         self._rank: list[int] = []  # per name: 0 to be settled early, 1, 2 late
         self._seen: dict[int, int] = {}  # names that had to be there, numbered in that order
@@ -149,6 +152,7 @@ class Search:
         self._known.append(0)
         self._onto.append([])
         self._refused.append(0)
+        self._foretold.append(0)
         self._lost.append(0)
         self._locks.append([])
         self._rows.append(None)
@@ -305,7 +309,7 @@ class Search:
             broken = self._trail.propagate()
             if broken is not None or not self._trail.left[name] & bit:
                 self._trace("refuse", shelf.identifier, candidate.version_text)
-                return None if self._note_refused(name, culprits) else broken
+                return None if self._note_refused(name, bit, culprits) else broken
         self._refused[name] = 0
         if not self._trail.settled(name):
             self._trace("choose", shelf.identifier, candidate.version_text)
@@ -324,13 +328,10 @@ class Search:
             if other != name and not left[other] & ~mask and self._trail.chosen_at(other)
         ]
 
-    def _note_refused(self, name: int, culprits: list[int]) -> bool:
+    def _note_refused(self, name: int, bit: int, culprits: list[int]) -> bool:
         """Count who stood in the way; whether the name goes before them from now on."""
         self._refused[name] += 1
-        start, most = _AHEAD
-        if self._refused[name] >= start and not self._refused[name] & (self._refused[name] - 1):
-            ahead = min(most, 2 * self._refused[name])
-            self._asked.prefetch_requirements(self._upcoming(name, ahead))
+        self._foretell(name, bit)
         self._lost[name] += bool(culprits)
         if self._lost[name] < _PATIENCE or self._rank[name] != 1 or not culprits:
             return False
@@ -339,11 +340,24 @@ class Search:
         self._trail.jump(min(self._trail.chosen_at(culprit) for culprit in culprits) - 1)
         return True
 
-    def _upcoming(self, name: int, count: int) -> list[Candidate]:
-        asks = tuple(clause.requirement for clause in self._asks(name) if clause.requirement)
-        left = self._trail.left[name]
-        upcoming = (candidate for bit, candidate in self._offers(name, asks) if bit & left)
-        return list(itertools.islice(upcoming, count))
+    def _foretell(self, name: int, bit: int) -> None:
+        """In a row of refusals, hint at the candidates after the refused one.
+
+        Not only at those possible now: where the row is that of a name whose every release pins
+        this one, another one is possible each time.
+        """
+        if self._refused[name] < _FORETELL_AFTER:
+            return
+        ahead = min(_FORETELL_MOST, 2 * self._refused[name])
+        waiting = (self._foretold[name] & ~self._known[name]).bit_count()
+        if 2 * waiting > ahead:
+            return
+        shelf = self._shelf[name]
+        after = shelf.always & -2 * bit & ~self._foretold[name] & ~self._known[name]
+        upcoming = list(itertools.islice(shelf.of(after), ahead - waiting))
+        for candidate in upcoming:
+            self._foretold[name] |= shelf.bit(candidate)
+        self._asked.prefetch_requirements(upcoming)
 
     # Where nothing is on offer although something is possible.
 
