@@ -29,6 +29,7 @@ from lockenv.materialize import (
 )
 from lockenv.model import Digest, Wanted
 from lockenv.sandbox import Backend, build_editable, build_requirements, build_wheel
+from lockenv.workflows.files import names_in, read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -133,13 +134,11 @@ def _source_state(source: Path, *, whole: bool) -> str:
         return state.hexdigest()
     for name in _INPUTS:
         file = source / name
-        if file.is_file():
-            state.update(name.encode() + b"\0" + file.read_bytes() + b"\0")
-    folders = [path for top in (source, source / "src") if top.is_dir() for path in top.iterdir()]
-    names = sorted(
-        str(path.relative_to(source)) for path in folders if not path.name.startswith(".")
-    )
-    state.update("\0".join(names).encode())
+        data = None if file.is_dir() else read_bytes(file)
+        if data is not None:
+            state.update(name.encode() + b"\0" + data + b"\0")
+    names = [*names_in(source), *(f"src/{name}" for name in names_in(source / "src"))]
+    state.update("\0".join(sorted(names)).encode())
     return state.hexdigest()
 
 

@@ -7,7 +7,7 @@ the former lock, whose interpreter stays as long as the manifest admits it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
@@ -236,3 +236,23 @@ def locked_target(cell: Cell) -> LockedTarget:
         groups=tuple(sorted(cell.groups)),
         extras=tuple(sorted(cell.extras)),
     )
+
+
+def with_python(manifest: Manifest, cell: Cell, version: str) -> Cell:
+    """The cell on another version of its Python: markers, and so roots, may change.
+
+    Raises `InputError` where the manifest does not admit it.
+    """
+    interpreter = replace(cell.interpreter, version=version, build=None, artifact=None)
+    if not admits(cell.python_spec, manifest.requires_python, interpreter):
+        asked = cell.python_spec or f"requires-python {manifest.requires_python}"
+        raise InputError(
+            "other-python",
+            f"target {cell.name} asks for Python {asked}, and its system has {version}",
+            why='python-source = "debian"',
+            fix=f'write python = "{version.rpartition(".")[0]}", or take another suite',
+        )
+    target = replace(cell.target, python=version)
+    environment = manifest.environments.get(target.environment)
+    roots = tuple(_roots(manifest, cell.table, target, environment))
+    return replace(cell, interpreter=interpreter, target=target, roots=roots)

@@ -19,6 +19,7 @@ from lockenv.lockfile import (
 )
 from lockenv.model import LOCK_NAME, Finding
 from lockenv.workflows.cells import expand
+from lockenv.workflows.files import read_bytes
 from lockenv.workflows.project import Project, manifest_in, read_project
 
 if TYPE_CHECKING:
@@ -163,8 +164,10 @@ def _is_fatal(finding: Finding) -> bool:
 def lock_findings(project: Project) -> tuple[list[Finding], Lock | None]:
     """The lock against the manifest and against itself."""
     try:
-        data = project.lock_path.read_bytes()
+        data = read_bytes(project.lock_path)
     except OSError:
+        data = None
+    if data is None:
         missing = Finding(
             code="LE101",
             message=f"there is no {LOCK_NAME} beside {project.manifest.file}",

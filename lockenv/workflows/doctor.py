@@ -182,7 +182,4 @@ def _cluster(scene: Scene, file: str) -> Diagnosis:
 def _fits(text: str, target: LockedTarget) -> list[tuple[str, str]]:
     facts = target.cuda or CudaFacts()
     machine = target_of(target).platform.machine
-    return [
-        (found.node.name, found.reason)
-        for found in fit(parse_nodes(text), facts, machine)
-    ]
+    return [(found.node.name, found.reason) for found in fit(parse_nodes(text), facts, machine)]

@@ -1,4 +1,4 @@
-"""Small files of ours, written so that nobody ever sees half of one."""
+"""Small files: read so that a witness knows what was found, written so that nobody sees half."""
 
 from __future__ import annotations
 
@@ -6,20 +6,88 @@ import contextlib
 import errno
 import os
 import tempfile
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lockenv.errors import InputError, LockenvError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+
+@dataclass(slots=True)
+class Witness:
+    """What a command found in a project: all that its answer can follow from.
+
+    ``files`` have the bytes as read, None for a file that is not there; ``places`` whether
+    something is there; ``folders`` are those whose names count. ``is_torn`` says that something
+    changed or failed while the command ran, so that nothing follows from it.
+    """
+
+    files: dict[str, bytes | None] = field(default_factory=dict)
+    places: dict[str, bool] = field(default_factory=dict)
+    folders: set[str] = field(default_factory=set)
+    is_torn: bool = False
+
+
+_WITNESS: ContextVar[Witness | None] = ContextVar("witness", default=None)
+
+
+@contextlib.contextmanager
+def witnessed() -> Iterator[Witness]:
+    """Note what the functions of this module find until the block ends."""
+    witness = Witness()
+    token = _WITNESS.set(witness)
+    try:
+        yield witness
+    finally:
+        _WITNESS.reset(token)
+
+
+def read_bytes(path: Path) -> bytes | None:
+    """The bytes of a file, None where there is none."""
+    try:
+        data = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        data = None
+    except OSError:
+        if (witness := _WITNESS.get()) is not None:
+            witness.is_torn = True
+        raise
+    witness = _WITNESS.get()
+    if witness is not None:
+        witness.is_torn |= witness.files.setdefault(str(path), data) != data
+    return data
+
+
+def is_there(path: Path) -> bool:
+    """Whether something is there."""
+    found = path.exists()
+    witness = _WITNESS.get()
+    if witness is not None:
+        witness.is_torn |= witness.places.setdefault(str(path), found) != found
+    return found
+
+
+def names_in(folder: Path) -> list[str]:
+    """The sorted names in a folder that are not hidden; none where there is no folder."""
+    try:
+        names = sorted(name for name in os.listdir(folder) if not name.startswith("."))  # noqa: PTH208 - names alone are wanted
+    except (FileNotFoundError, NotADirectoryError):
+        names = []
+    witness = _WITNESS.get()
+    if witness is not None:
+        witness.folders.add(str(folder))
+    return names
 
 
 def read_text(path: Path) -> str | None:
     """The text of a file, None where there is none; InputError where it cannot be read as text."""
     try:
-        return path.read_bytes().decode("utf-8")
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+        data = read_bytes(path)
+        return None if data is None else data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(
             "not-utf-8",

@@ -42,7 +42,9 @@ def open_network(
         folder = scene.directory / bundle
         if not (folder / "blobs").is_dir():
             raise InputError(
-                "no-bundle", f"{bundle} is no bundle", fix="make one with lockenv fetch --output DIR"
+                "no-bundle",
+                f"{bundle} is no bundle",
+                fix="make one with lockenv fetch --output DIR",
             )
         shelves.append(f"{folder.as_uri()}/")
     if settings.shared_store is not None:

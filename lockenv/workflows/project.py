@@ -10,7 +10,7 @@ from lockenv.errors import DriftError, InputError
 from lockenv.lockfile import parse_lock
 from lockenv.manifest import choose_manifest, line_of, parse_manifest
 from lockenv.model import LOCK_NAME, Lock, Manifest, Origin
-from lockenv.workflows.files import read_text
+from lockenv.workflows.files import is_there, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +66,7 @@ def manifest_in(folder: Path) -> str | None:
 def _upwards(start: Path) -> Iterator[Path]:
     for folder in (start, *start.parents):
         yield folder
-        if (folder / ".git").exists():
+        if is_there(folder / ".git"):
             return
 
 

@@ -6,14 +6,14 @@ import hashlib
 from pathlib import Path
 
 from lockenv.materialize import read_installed
-from lockenv.workflows.files import read_text, write_atomically
+from lockenv.workflows.files import is_there, read_text, write_atomically
 
 
 def register(data_dir: Path, root: Path) -> None:
     """Note an environment, so that pruning keeps what it uses."""
     folder = data_dir / "environments"
     note = folder / hashlib.sha256(str(root).encode("utf-8")).hexdigest()[:32]
-    if not note.exists():
+    if not is_there(note):
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(note, f"{root}\n")
 

@@ -14,6 +14,7 @@ from lockenv.errors import InputError
 from lockenv.materialize import read_installed
 from lockenv.workflows.selection import AskedSelection
 from lockenv.workflows.sync import SyncOptions, open_locked, sync, venv_root
+from lockenv.workflows.variables import environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,18 +68,7 @@ def run(scene: Scene, options: RunOptions) -> int:
             )
         kept = installed.selection.get("digest", "")
         digest = kept if isinstance(kept, str) else ""
-    return start(options.words, environment(os.environ, root, digest), root)
-
-
-def environment(given: Mapping[str, str], root: Path, digest: str) -> dict[str, str]:
-    """The variables of a command: as activation sets them, with the environment's digest."""
-    binaries = root / ("Scripts" if sys.platform == "win32" else "bin")
-    variables = {name: value for name, value in given.items() if name != "PYTHONHOME"}
-    variables["VIRTUAL_ENV"] = str(root)
-    variables["PATH"] = f"{binaries}{os.pathsep}{given.get('PATH', os.defpath)}"
-    if digest:
-        variables["LOCKENV_ENVIRONMENT_DIGEST"] = digest
-    return variables
+    return start(options.words, environment(os.environ, str(root), digest), root)
 
 
 def start(words: tuple[str, ...], variables: Mapping[str, str], root: Path) -> int:

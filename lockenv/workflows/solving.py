@@ -25,6 +25,7 @@ from lockenv.workflows.cells import locked_target
 from lockenv.workflows.check import drift
 from lockenv.workflows.network import open_network
 from lockenv.workflows.python_layer import PythonLayer, UnsolvedError, chosen_packages
+from lockenv.workflows.system_layer import SystemAnswer, former_cells, lock_cells
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -159,6 +160,8 @@ def search(scene: Scene, question: Question) -> Answer:
             progress=scene.progress,
         )
         scene.progress.started("resolve")
+        system, cells = lock_cells(scene, question, fetcher)
+        question = replace(question, cells=tuple(cells.values()))
         try:
             solved, apart, notes = _solve(question, layer)
         except UnsolvedError as error:
@@ -167,15 +170,35 @@ def search(scene: Scene, question: Question) -> Answer:
         builds = locked_builds(question, layer, solved)
         scene.progress.finished("resolve")
     packages = _packages(question, chosen)
+    unsolved = [cell.name for cell in question.cells if not question.is_solved(cell)]
+    layer_system = SystemAnswer({**system.by_cell, **former_cells(question, unsolved).by_cell})
     lock = Lock(
         request=_requests(question),
-        targets=_targets(question),
+        targets=_with_system(question, system, _targets(question)),
         packages=packages,
         builds=builds,
+        system_packages=layer_system.packages,
+        system_archives=layer_system.archives,
         interpreters=_interpreters(question),
         images=_images(question),
     )
-    return Answer(lock=regrouped(lock), notes=(*notes, *map(_apart_note, apart)))
+    told = (*notes, *system.notes, *map(_apart_note, apart))
+    return Answer(lock=regrouped(lock), notes=told)
+
+
+def _with_system(
+    question: Question, system: SystemAnswer, targets: tuple[LockedTarget, ...]
+) -> tuple[LockedTarget, ...]:
+    """The targets with the suite and epoch of their system layer."""
+    declared = question.project.manifest.system
+    suite = declared.suite if declared is not None else None
+    found = []
+    for target in targets:
+        answer = system.by_cell.get(target.name)
+        if answer is not None:
+            target = replace(target, suite=suite, epoch=answer.epoch)  # noqa: PLW2901 - the same target, completed
+        found.append(target)
+    return tuple(found)
 
 
 def _requests(question: Question) -> dict[str, tuple[str, ...]]:

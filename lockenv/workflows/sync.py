@@ -62,9 +62,13 @@ class SyncOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncOutcome:
-    """What changed, a line each, what the user should know, and where the environment is."""
+    """What changed, a line each, what the user should know, and where the environment is.
+
+    ``key`` is that of the wish which the environment now answers.
+    """
 
     root: Path
+    key: str
     python: VenvPython
     digest: Digest
     plan: Plan
@@ -119,6 +123,7 @@ def sync(scene: Scene, options: SyncOptions) -> SyncOutcome:
             register(scene.settings.data_dir, root)
     return SyncOutcome(
         root=root,
+        key=wanted.key,
         python=python,
         digest=content.digest,
         plan=todo,
