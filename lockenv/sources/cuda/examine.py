@@ -25,12 +25,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unprovided:
-    """A CUDA library that a package links and nothing chosen provides."""
+    """A CUDA library that a package links and nothing chosen provides.
+
+    ``provider`` is the Python package that has it, or empty where that is not known.
+    """
 
     package: str
     version: str
     soname: str
     component: str
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +76,16 @@ def examine(
                 excluded[wheel.package, wheel.version] = reason
     chosen = {wheel.package: known[wheel.package] for wheel in ordered if wheel.package in known}
     majors = sorted({f.major for f in chosen.values() if f.major is not None})
+    main = world.major or (majors[0] if len(majors) == 1 else None)
+    if main is not None:
+        # What has a library for each major runs on the one that is there.
+        chosen = {n: f.for_major(main) if main in f.majors else f for n, f in chosen.items()}
+        majors = sorted({f.major for f in chosen.values() if f.major is not None})
     have = {*provided, *_provided(directories, chosen)}
     return Verdict(
         facts=chosen,
         collisions=find_collisions(_called(directories)),
-        unprovided=tuple(_unprovided(ordered, chosen, have, world)),
+        unprovided=tuple(_unprovided(ordered, chosen, have)),
         excluded=excluded,
         unread=tuple(w.package for w in ordered if directories[w] is None and w.is_wheel),
         majors=tuple(majors),
@@ -136,15 +145,12 @@ def provided_by_name(package: str, facts: CandidateFacts | None) -> tuple[str, .
 
 
 def _unprovided(
-    wheels: Sequence[WheelFile], facts: Mapping[str, CandidateFacts], have: set[str], world: World
+    wheels: Sequence[WheelFile], facts: Mapping[str, CandidateFacts], have: set[str]
 ) -> Iterable[Unprovided]:
     for wheel in wheels:
         own = facts.get(wheel.package)
         if own is None:
             continue
-        major = world.major or own.major
-        if major is not None and major in own.majors:
-            own = own.for_major(major)
         for soname in own.needs:
             if soname not in have and soname not in own.provides:
                 component = components().sonames[soname].component
@@ -153,4 +159,19 @@ def _unprovided(
                     version=wheel.version,
                     soname=soname,
                     component=component,
+                    provider=_provider(component, own.major),
                 )
+
+
+def _provider(component: str, major: int | None) -> str:
+    """The package that holds a component of a CUDA major, by the newest release that has it."""
+    table = components()
+    if major is None:
+        return ""
+    if component in table.standalone_names:
+        return f"{table.standalone_names[component]}-cu{major}"
+    for release in reversed(list(table.releases.values())):
+        packages = release.extras.get(component, ())
+        if release.version.startswith(f"{major}.") and packages:
+            return packages[0]
+    return ""

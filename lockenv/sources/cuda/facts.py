@@ -99,11 +99,11 @@ class CandidateFacts:
 
     def for_major(self, major: int) -> CandidateFacts:
         """The facts that hold if it runs on one of its majors (libraries for others left out)."""
-        if len(self.majors) < 2 or not self.libraries:
+        if len(self.majors) < 2:
             return self
-        chosen = tuple(lib for lib in self.libraries if _alternative(lib.path) in {None, major})
-        archs, ptx = code_for(chosen)
-        needs = cuda_needs(chosen)
+        chosen = tuple(lib for lib in self.libraries if _serves(lib, major))
+        archs, ptx = code_for(chosen) if chosen else (self.archs, self.ptx)
+        needs = tuple(name for name in self.needs if _of_major(name, major))
         return _replace(self, majors=(major,), archs=archs, ptx=ptx, needs=needs)
 
     def runs_on(self, capability: str) -> bool | None:
@@ -120,6 +120,18 @@ class CandidateFacts:
 def _replace(facts: CandidateFacts, **changes: tuple[int, ...] | tuple[str, ...]) -> CandidateFacts:
     values = {name: getattr(facts, name) for name in CandidateFacts.__slots__}
     return CandidateFacts(**{**values, **changes})
+
+
+def _of_major(soname: str, major: int) -> bool:
+    row = components().sonames.get(soname)
+    return row is None or row.major in {None, major}
+
+
+def _serves(library: WheelLibrary, major: int) -> bool:
+    """Whether a library is one of those that are used on a major: by its name, or what it links."""
+    if _alternative(library.path) not in {None, major}:
+        return False
+    return all(_of_major(name, major) for name in library.needs)
 
 
 def _alternative(path: str) -> int | None:

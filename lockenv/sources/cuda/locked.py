@@ -99,7 +99,8 @@ def common_code(facts: Iterable[CandidateFacts]) -> dict[str, tuple[str, ...]]:
     (each stands for itself and newer minors of its major; of several that serve the same GPUs the
     oldest stands for all), ``ptx`` the capability from which on every package has PTX.
     """
-    coded = [one for one in facts if one.archs or one.ptx]
+    # Code for one architecture only is a side library, used on that one (see `World`).
+    coded = [one for one in facts if len(one.archs) + len(one.ptx) > 1]
     known = sorted({a for one in coded for a in one.archs}, key=capability_key)
     archs = _oldest(a for a in known if all(one.runs_on(a) for one in coded))
     jit = _oldest(

@@ -247,6 +247,7 @@ def _askers(resolution: Resolution) -> Mapping[str, tuple[str, ...]]:
 def unprovided_lines(rows: Sequence[Unprovided]) -> list[str]:
     """One line a library that is linked and not provided, for a warning or an error."""
     return [
-        f"{row.package} {row.version} links {row.soname} ({row.component}), which nothing provides"
+        f"{row.package} {row.version} links {row.soname}, which nothing here provides"
+        + (f": add {row.provider}" if row.provider else "")
         for row in rows
     ]

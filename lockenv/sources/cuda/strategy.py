@@ -124,16 +124,22 @@ def resolve_with_cuda(ask: CudaAsk, means: Means) -> CudaResolution:
         GaveUpError: an attempt hit its bound and no other has an answer.
     """
     if ask.refuses_cuda:
-        return _only(ask, means, World(refuses_cuda=True))
+        return _only(ask, means, _world(ask, refuses_cuda=True))
     if ask.fleet is None and not ask.templates:
-        plain = _try(ask, means, World())
+        plain = _try(ask, means, _world(ask))
         if plain.verdict is None and not _cuda_took_part(ask, plain):
             raise plain.error or NoCudaSolutionError(ask, [plain])
         if plain.verdict is not None and _holds(plain.verdict):
             return _answered(ask, plain, ())
     elif ask.fleet is not None and ask.fleet.many_majors:
-        return _only(ask, means, World(fleet=ask.fleet))
+        return _only(ask, means, _world(ask))
     return _best(ask, means)
+
+
+def _world(ask: CudaAsk, *, major: int | None = None, refuses_cuda: bool = False) -> World:
+    names = frozenset(root.requirement.identifier.name for root in ask.roots)
+    fleet = ask.fleet or Fleet()
+    return World(fleet=fleet, major=major, refuses_cuda=refuses_cuda, roots=names)
 
 
 def _only(ask: CudaAsk, means: Means, world: World) -> CudaResolution:
@@ -148,7 +154,7 @@ def _best(ask: CudaAsk, means: Means) -> CudaResolution:
     attempts: list[Attempt] = []
     best: Attempt | None = None
     for major in _order(ask, fleet):
-        attempt = _try(ask, means, World(fleet=fleet, major=major), _within(ask, means, best))
+        attempt = _try(ask, means, _world(ask, major=major), _within(ask, means, best))
         attempts.append(attempt)
         if attempt.verdict is None:
             continue
@@ -163,6 +169,9 @@ def _best(ask: CudaAsk, means: Means) -> CudaResolution:
         gave_up = next((a.error for a in attempts if isinstance(a.error, GaveUpError)), None)
         if gave_up is not None:
             raise gave_up
+        plain = None if ask.templates else _fails(means, means.sources, ask.roots)
+        if plain is not None:
+            raise plain  # Without any thought of CUDA there is no answer either.
         raise NoCudaSolutionError(ask, attempts)
     return _answered(ask, best, [a for a in attempts if a is not best])
 

@@ -31,11 +31,13 @@ class World:
     """What is fixed in one attempt.
 
     ``major`` None means: any, several too. ``refuses_cuda`` is the world of ``cuda = false``.
+    ``roots`` are the names that are asked for by the user.
     """
 
     fleet: Fleet = field(default_factory=Fleet)
     major: int | None = None
     refuses_cuda: bool = False
+    roots: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -61,7 +63,7 @@ class World:
 
         Only what it asks for is here; whether the world has it is the search's affair.
         """
-        if not facts.says_something:
+        if not facts.says_something and package not in wheels().gpu_projects:
             return ()
         if self.major is not None and self.major in facts.majors:
             facts = facts.for_major(self.major)
@@ -79,7 +81,10 @@ class World:
             yield self._toolkit(facts.toolkit, reason)
         if self.fleet.driver is not None and facts.majors and not self.fleet.forward_compat:
             yield self._driver(self.fleet.driver, facts, reason)
-        yield from self._gpus(facts, reason)
+        # Code for one architecture only is a side library of some other package's (an attention
+        # kernel for one GPU, loaded on that one), unless the user asks for it.
+        if len(facts.archs) + len(facts.ptx) > 1 or package in self.roots:
+            yield from self._gpus(facts, reason)
 
     def _major(self, facts: CandidateFacts, reason: str) -> VirtualRequirement:
         words = " or ".join(str(major) for major in facts.majors)
