@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 from lockenv.errors import IntegrityError, NetworkError, UnavailableError
 from lockenv.fetch.addresses import redacted
 from lockenv.fetch.freshness import LONGEST, fresh_for
+from lockenv.fetch.kept import as_page, as_stored, local_answer, offline_error
+from lockenv.fetch.line import DOWNLOADS, Line
 from lockenv.fetch.local import LocalFile, local_page, path_of
 from lockenv.fetch.memo import Memo
 from lockenv.fetch.options import FetchOptions
-from lockenv.fetch.port import Page
 from lockenv.fetch.store import Store, StoredPage
 from lockenv.model import Wanted, sha256
 
@@ -27,14 +28,11 @@ if TYPE_CHECKING:
 
     from lockenv.fetch.blobs import Downloads
     from lockenv.fetch.options import Mirrors
-    from lockenv.fetch.port import RemoteFile
-    from lockenv.fetch.transport import Answer, Transport
+    from lockenv.fetch.port import Page, RemoteFile
+    from lockenv.fetch.transport import Answer
     from lockenv.model import Digest
 
 T = TypeVar("T")
-
-#: Large files at once: more only share the line, and each is hashed and written here.
-_DOWNLOADS = 8
 
 
 @contextmanager
@@ -48,37 +46,6 @@ def open_fetcher(cache: Path, options: FetchOptions | None = None) -> Iterator[S
         yield fetcher
     finally:
         fetcher.close()
-
-
-class Line:
-    """The network, opened when it is first used: loading httpx takes longer than a warm lock."""
-
-    def __init__(self, options: FetchOptions) -> None:
-        self._options = options
-        self._lock = threading.Lock()
-        self._transport: Transport | None = None
-
-    def open(self) -> Transport:
-        """The transport, made once."""
-        with self._lock:
-            if self._transport is None:
-                from lockenv.fetch.transport import Transport  # noqa: PLC0415 - start-up, see above
-
-                self._transport = Transport(
-                    self._options, connections=self._options.jobs + _DOWNLOADS
-                )
-            return self._transport
-
-    @property
-    def is_open(self) -> bool:
-        """Whether anybody has used it."""
-        return self._transport is not None
-
-    def close(self) -> None:
-        """End the connections."""
-        with self._lock:
-            if self._transport is not None:
-                self._transport.close()
 
 
 class StoreFetcher:
@@ -170,7 +137,7 @@ class StoreFetcher:
         if not closed:
             with suppress(RuntimeError):  # the pool was closed just now
                 return self._pool("pages", self._options.jobs).submit(work)
-        from concurrent.futures import Future  # noqa: PLC0415 - start-up, see `Line`
+        from concurrent.futures import Future  # noqa: PLC0415 - start-up, see line.py
 
         late: Future[T] = Future()
         late.cancel()
@@ -185,7 +152,7 @@ class StoreFetcher:
         if self._is_local(url):
             return self._local(url, limit)
         stored = self._current(url, "", None, accept, limit)
-        return None if stored is None else _as_page(stored[0], stored[1])
+        return None if stored is None else as_page(stored[0], stored[1])
 
     def _distilled(
         self, url: str, kind: str, distill: Callable[[Page], bytes], accept: str, limit: int
@@ -222,7 +189,7 @@ class StoreFetcher:
         stored = self.store.read_page(key)
         if self.offline:
             if stored is None:
-                raise _offline(url)
+                raise offline_error(url)
         elif stored is None or not self._is_fresh(key, stored[0]):
             answer, address = self._ask(addresses, stored, accept, limit)
             now = self._clock()
@@ -230,10 +197,10 @@ class StoreFetcher:
                 page, body = stored
                 page = replace(page, fresh_until=now + fresh_for(answer.headers))
             else:
-                page = _stored(url, answer, mirrored=address != url, now=now)
+                page = as_stored(url, answer, mirrored=address != url, now=now)
                 body = answer.body if page.status == 200 else b""
                 if distill is not None and page.status == 200:
-                    body = distill(_as_page(page, body))
+                    body = distill(as_page(page, body))
             self.store.write_page(key, page, body)
             with self._lock:
                 self._refreshed.add(key)
@@ -277,7 +244,7 @@ class StoreFetcher:
                 headers["If-Modified-Since"] = stored[0].last_modified
         path = path_of(address)
         if path is not None:
-            return _local_answer(address, local_page(address, path, limit))
+            return local_answer(address, local_page(address, path, limit))
         answer = self._line.open().ask(address, headers=headers, limit=limit)
         usable = {200, 304, 404, 410} if len(headers) > 1 else {200, 404, 410}
         if answer.status not in usable:
@@ -318,7 +285,7 @@ class StoreFetcher:
             host = urlsplit(address).netloc
             if path is not None or self.offline or host in self._no_ranges:
                 continue
-            from lockenv.fetch.remote import open_remote  # noqa: PLC0415 - start-up, see `Line`
+            from lockenv.fetch.remote import open_remote  # noqa: PLC0415 - start-up, see line.py
 
             try:
                 file = open_remote(self._line.open(), address)
@@ -338,7 +305,7 @@ class StoreFetcher:
                 return path.stat().st_size
             if path is not None or self.offline:
                 continue
-            from lockenv.fetch.remote import head_size  # noqa: PLC0415 - start-up, see `Line`
+            from lockenv.fetch.remote import head_size  # noqa: PLC0415 - start-up, see line.py
 
             size = head_size(self._line.open(), address)
             if size is not None:
@@ -367,7 +334,7 @@ class StoreFetcher:
         ]
         addresses = (*shelved, *self._addresses(wanted.urls))
         if not addresses and wanted.urls:
-            raise _offline(wanted.name)
+            raise offline_error(wanted.name)
         return self._downloads().blob(wanted, addresses)
 
     def _addresses(self, urls: Iterable[str]) -> tuple[str, ...]:
@@ -384,9 +351,9 @@ class StoreFetcher:
                 missing.append(one)
             else:
                 yield one, path
-        from concurrent.futures import as_completed  # noqa: PLC0415 - start-up, see `Line`
+        from concurrent.futures import as_completed  # noqa: PLC0415 - start-up, see line.py
 
-        pool = self._pool("blobs", _DOWNLOADS)
+        pool = self._pool("blobs", DOWNLOADS)
         # The largest first: what takes longest must not begin last.
         missing.sort(key=lambda one: (-(one.size or 0), one.name, one.digest))
         futures = {pool.submit(self.blob, one): one for one in missing}
@@ -401,7 +368,7 @@ class StoreFetcher:
         """A file whose digest nobody knows; see the port."""
         addresses = self._addresses((url,))
         if not addresses:
-            raise _offline(url)
+            raise offline_error(url)
         return self._once("download", url, lambda: self._downloads().download(addresses, limit))
 
     def has_blob(self, digest: Digest) -> Path | None:
@@ -433,7 +400,7 @@ class StoreFetcher:
     # -- inside ------------------------------------------------------------------------------------
 
     def _pool(self, name: str, size: int) -> ThreadPoolExecutor:
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - start-up, see `Line`
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - start-up, see line.py
 
         with self._lock:
             pool = self._pools.get(name)
@@ -442,48 +409,6 @@ class StoreFetcher:
             return pool
 
     def _downloads(self) -> Downloads:
-        from lockenv.fetch.blobs import Downloads  # noqa: PLC0415 - start-up, see `Line`
+        from lockenv.fetch.blobs import Downloads  # noqa: PLC0415 - start-up, see line.py
 
         return Downloads(self.store, self._line.open, self._options.patience)
-
-
-def _local_answer(address: str, page: Page | None) -> Answer:
-    from lockenv.fetch.transport import Answer  # noqa: PLC0415 - start-up, see `Line`
-
-    if page is None:
-        return Answer(status=404, url=address, headers={})
-    headers = {"content-type": page.content_type, "cache-control": "no-cache"}
-    return Answer(status=200, url=page.url, headers=headers, body=page.body)
-
-
-def _as_page(stored: StoredPage, body: bytes) -> Page:
-    return Page(
-        asked=stored.asked,
-        url=stored.url,
-        content_type=stored.content_type,
-        body=body,
-        etag=stored.etag,
-        mirrored=stored.mirrored,
-    )
-
-
-def _stored(url: str, answer: Answer, *, mirrored: bool, now: float) -> StoredPage:
-    return StoredPage(
-        status=404 if answer.status == 410 else answer.status,
-        asked=url,
-        url=answer.url,
-        content_type=answer.headers.get("content-type", ""),
-        etag=answer.headers.get("etag"),
-        last_modified=answer.headers.get("last-modified"),
-        fresh_until=now + fresh_for(answer.headers),
-        mirrored=mirrored,
-    )
-
-
-def _offline(what: str) -> UnavailableError:
-    return UnavailableError(
-        "offline",
-        f"{redacted(what)} is not in the store",
-        why=["lockenv is offline"],
-        fix="run once without --offline, or copy the store of a machine that has it",
-    )
