@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import shutil
 import sys
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -40,6 +41,7 @@ class Confinement:
         self.mode = mode
         self.owners: OwnershipRecord | None = None
         self._inside = inside
+        self._alone = threading.Lock()
         if inside and mode == "single":
             self.owners = OwnershipRecord()
 
@@ -56,7 +58,7 @@ class Confinement:
         where nothing can be mounted they are copied there and back.
         """
         if self.mode == "chroot" and binds:
-            with _copied(root, binds):
+            with self._alone, _copied(root, binds):
                 return self.run(root, argv, env)
         has_namespaces = self.mode != "chroot"
         mounts = [*_FURNITURE, *(Mount(kind="bind", source=s, target=t) for s, t in binds)]
@@ -73,6 +75,7 @@ class Confinement:
                 host_name=_HOST_NAME,
                 session=True,
                 processors=1,
+                careless=True,
             ),
             record=self.owners,
         )

@@ -7,6 +7,7 @@ one line that says what the kernel refused.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from lockenv.sandbox import kernel
+from lockenv.sandbox.filters import careless_code
 from lockenv.sandbox.program import parse_program
 from lockenv.sandbox.record import filter_code, send_descriptor
 
@@ -140,27 +142,35 @@ def _start(program: Program, channel: int, complaints: int) -> NoReturn:
             if child:
                 os.close(complaints)
                 _reap(child)
-        for number in (signal.SIGINT, signal.SIGQUIT, *_FORWARDED):
-            signal.signal(number, signal.SIG_DFL)
-        if program.inner:
-            _enter_user(program.inner)
-        if program.processors is not None:
-            allowed = sorted(os.sched_getaffinity(0))[: program.processors]
-            os.sched_setaffinity(0, allowed)
-        if program.umask is not None:
-            os.umask(program.umask)
-        if program.cwd is not None:
-            os.chdir(program.cwd)
-        if channel >= 0:
-            listener = kernel.install_filter(filter_code())
-            with socket.socket(fileno=channel) as ready:
-                send_descriptor(ready, listener)
-            os.close(listener)
+        _settle(program, channel)
         os.set_inheritable(complaints, False)  # noqa: FBT003  the function takes it by place only
         _execute(program)
     except OSError as error:
         os.write(complaints, str(error).encode())
     os._exit(_FAILED)
+
+
+def _settle(program: Program, channel: int) -> None:
+    """What the program itself finds: signals, ids, umask, folder, and filters before its calls."""
+    for number in (signal.SIGINT, signal.SIGQUIT, *_FORWARDED):
+        signal.signal(number, signal.SIG_DFL)
+    if program.inner:
+        _enter_user(program.inner)
+    if program.processors is not None:
+        allowed = sorted(os.sched_getaffinity(0))[: program.processors]
+        os.sched_setaffinity(0, allowed)
+    if program.umask is not None:
+        os.umask(program.umask)
+    if program.cwd is not None:
+        os.chdir(program.cwd)
+    if program.careless:
+        with contextlib.suppress(OSError):  # it only saves time
+            kernel.install_filter(careless_code(), listen=False)
+    if channel >= 0:
+        listener = kernel.install_filter(filter_code(), listen=True)
+        with socket.socket(fileno=channel) as ready:
+            send_descriptor(ready, listener)
+        os.close(listener)
 
 
 def _reap(child: int) -> NoReturn:

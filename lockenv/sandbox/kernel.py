@@ -31,8 +31,7 @@ _PR_SET_PDEATHSIG = 1
 _SECCOMP_SET_MODE_FILTER = 1
 _SECCOMP_GET_ACTION_AVAIL = 2
 _SECCOMP_NEW_LISTENER = 8
-RET_USER_NOTIF = 0x7FC00000
-RET_ALLOW = 0x7FFF0000
+_RET_USER_NOTIF = 0x7FC00000
 _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP = 1
@@ -108,7 +107,7 @@ class _Program(ctypes.Structure):
 def can_notify() -> bool:
     """Whether the kernel lets a supervisor answer system calls (seccomp user notification, 5.0)."""
     number = _NUMBERS.get(platform.machine(), (0, 0))[1]
-    action = ctypes.c_uint32(RET_USER_NOTIF)
+    action = ctypes.c_uint32(_RET_USER_NOTIF)
     return bool(number) and (
         _library().syscall(
             ctypes.c_long(number),
@@ -120,8 +119,8 @@ def can_notify() -> bool:
     )
 
 
-def install_filter(code: bytes) -> int:
-    """Put a BPF program before this process's system calls; the descriptor that listens to it."""
+def install_filter(code: bytes, *, listen: bool) -> int:
+    """Put a BPF program before this process's system calls; with ``listen`` a descriptor."""
     number = _NUMBERS[platform.machine()][1]
     buffer = ctypes.create_string_buffer(code, len(code))
     program = _Program(len(code) // 8, ctypes.cast(buffer, ctypes.c_void_p))
@@ -130,7 +129,7 @@ def install_filter(code: bytes) -> int:
         library.syscall(
             ctypes.c_long(number),
             ctypes.c_ulong(_SECCOMP_SET_MODE_FILTER),
-            ctypes.c_ulong(_SECCOMP_NEW_LISTENER),
+            ctypes.c_ulong(_SECCOMP_NEW_LISTENER if listen else 0),
             ctypes.byref(program),
         ),
         "seccomp",

@@ -43,6 +43,7 @@ class Program:
     pid, ipc, uts and net. ``user`` is entered first, ``inner`` last. ``umask``, ``cwd`` and
     ``env`` are exactly the program's; ``env`` None keeps ours. ``session``: a terminal of its own,
     that is none. ``processors``: how many of the machine's it may see and use.
+    ``careless``: it need not wait for the disk.
     """
 
     argv: tuple[str, ...]
@@ -57,6 +58,7 @@ class Program:
     host_name: str | None = None
     session: bool = False
     processors: int | None = None
+    careless: bool = False
 
 
 def render_program(program: Program) -> bytes:
@@ -94,4 +96,5 @@ def parse_program(text: bytes) -> Program:
         host_name=value["host_name"],
         session=value["session"],
         processors=value["processors"],
+        careless=value["careless"],
     )

@@ -17,7 +17,7 @@ import struct
 import threading
 from typing import TYPE_CHECKING
 
-from lockenv.sandbox import kernel
+from lockenv.sandbox import filters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,24 +27,24 @@ _AT_SYMLINK_NOFOLLOW = 0x100
 _AT_EMPTY_PATH = 0x1000
 _UNCHANGED = 0xFFFFFFFF
 
-# <linux/audit.h>: the architectures whose programs can run here, and the numbers of their calls.
+#: The numbers of the calls in question, by architecture.
 _CHOWN, _FCHOWN, _LCHOWN, _FCHOWNAT, _OWN_IDS = "chown", "fchown", "lchown", "fchownat", "ids"
 _CALLS: dict[int, dict[str, tuple[int, ...]]] = {
-    0xC000003E: {  # x86_64
+    filters.X86_64: {
         _CHOWN: (92,),
         _FCHOWN: (93,),
         _LCHOWN: (94,),
         _FCHOWNAT: (260,),
         _OWN_IDS: (105, 106, 113, 114, 116, 117, 119, 122, 123),
     },
-    0x40000003: {  # i386: the calls with ids of 16 and of 32 bits
+    filters.I386: {  # the calls with ids of 16 and of 32 bits
         _CHOWN: (182, 212),
         _FCHOWN: (95, 207),
         _LCHOWN: (16, 198),
         _FCHOWNAT: (298,),
         _OWN_IDS: (23, 46, 70, 71, 81, 164, 170, 203, 204, 206, 208, 210, 213, 214),
     },
-    0xC00000B7: {  # aarch64
+    filters.AARCH64: {
         _FCHOWN: (55,),
         _FCHOWNAT: (54,),
         _OWN_IDS: (143, 144, 145, 146, 147, 149, 151, 152, 159),
@@ -54,23 +54,15 @@ _CALLS: dict[int, dict[str, tuple[int, ...]]] = {
 _RECEIVE, _SEND = 0xC0502100, 0xC0182101
 _NOTICE = struct.Struct("=QIIiIQ6Q")
 _ANSWER = struct.Struct("=QqiI")
-# BPF: load a word at an offset, jump if equal, return.
-_LOAD, _JUMP_EQUAL, _RETURN = 0x20, 0x15, 0x06
 
 
 def filter_code() -> bytes:
     """The BPF program: the calls above are handed to the supervisor, all others go through."""
-    code: list[tuple[int, int, int, int]] = [(_LOAD, 0, 0, 4)]
-    for architecture, calls in sorted(_CALLS.items()):
-        numbers = sorted(number for group in calls.values() for number in group)
-        code.append((_JUMP_EQUAL, 0, len(numbers) + 3, architecture))
-        code.append((_LOAD, 0, 0, 0))
-        for place, number in enumerate(numbers):
-            code.append((_JUMP_EQUAL, len(numbers) - place, 0, number))
-        code.append((_RETURN, 0, 0, kernel.RET_ALLOW))
-        code.append((_RETURN, 0, 0, kernel.RET_USER_NOTIF))
-    code.append((_RETURN, 0, 0, kernel.RET_ALLOW))
-    return b"".join(struct.pack("=HBBI", *line) for line in code)
+    numbers = {
+        architecture: tuple(number for group in calls.values() for number in group)
+        for architecture, calls in _CALLS.items()
+    }
+    return filters.filter_code(numbers, filters.RET_USER_NOTIF)
 
 
 def send_descriptor(channel: socket.socket, descriptor: int) -> None:
