@@ -1,5 +1,27 @@
 """Plan (pure), then put files into a `Tree`: a venv, a root, or a layer."""
 
+from lockenv.materialize.image_build import BuildPlaces, build_image
+from lockenv.materialize.image_plan import (
+    CONSTANT_TIME,
+    Base,
+    BaseLayer,
+    BuiltImage,
+    BuiltLayer,
+    Deb,
+    ImagePlan,
+    ImagePython,
+    ImageWheel,
+    ProjectFile,
+)
+from lockenv.materialize.image_plan import Settings as ImageSettings
+from lockenv.materialize.image_rules import NORMALISATION
+from lockenv.materialize.image_write import (
+    image_index,
+    manifest_descriptor,
+    top_digest,
+    write_archive,
+    write_layout,
+)
 from lockenv.materialize.interpreter import InterpreterArchive, materialize_interpreter
 from lockenv.materialize.layout import Layout, check_clashes, files_of, layout_of
 from lockenv.materialize.place import LINK_MODES, Placer
@@ -25,10 +47,22 @@ from lockenv.materialize.venv import WriteOptions, write_venv
 from lockenv.materialize.verify import verify_venv
 
 __all__ = [
+    "CONSTANT_TIME",
     "LINK_MODES",
+    "NORMALISATION",
     "STATE_NAME",
+    "Base",
+    "BaseLayer",
+    "BuildPlaces",
+    "BuiltImage",
+    "BuiltLayer",
     "Change",
+    "Deb",
     "FolderTree",
+    "ImagePlan",
+    "ImagePython",
+    "ImageSettings",
+    "ImageWheel",
     "Installed",
     "InstalledPackage",
     "InterpreterArchive",
@@ -36,6 +70,7 @@ __all__ = [
     "PlacedFile",
     "Placer",
     "Plan",
+    "ProjectFile",
     "Skeleton",
     "StoredFile",
     "Tree",
@@ -48,15 +83,21 @@ __all__ = [
     "WriteOptions",
     "add_files",
     "add_skeleton",
+    "build_image",
     "check_clashes",
     "files_of",
+    "image_index",
     "is_current",
     "layout_of",
+    "manifest_descriptor",
     "materialize_interpreter",
     "plan",
     "read_installed",
     "skeleton_of",
+    "top_digest",
     "verify_venv",
+    "write_archive",
+    "write_layout",
     "write_venv",
     "written_file",
 ]

@@ -22,13 +22,13 @@ class Witness:
     """What a command found in a project: all that its answer can follow from.
 
     ``files`` have the bytes as read, None for a file that is not there; ``places`` whether
-    something is there; ``folders`` are those whose names count. ``is_torn`` says that something
+    something is there; ``folders`` the sorted names that are not hidden. ``is_torn`` says that something
     changed or failed while the command ran, so that nothing follows from it.
     """
 
     files: dict[str, bytes | None] = field(default_factory=dict)
     places: dict[str, bool] = field(default_factory=dict)
-    folders: set[str] = field(default_factory=set)
+    folders: dict[str, list[str] | None] = field(default_factory=dict)
     is_torn: bool = False
 
 
@@ -73,14 +73,13 @@ def is_there(path: Path) -> bool:
 
 def names_in(folder: Path) -> list[str]:
     """The sorted names in a folder that are not hidden; none where there is no folder."""
-    try:
+    names: list[str] | None = None
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         names = sorted(name for name in os.listdir(folder) if not name.startswith("."))  # noqa: PTH208 - names alone are wanted
-    except (FileNotFoundError, NotADirectoryError):
-        names = []
     witness = _WITNESS.get()
     if witness is not None:
-        witness.folders.add(str(folder))
-    return names
+        witness.is_torn |= witness.folders.setdefault(str(folder), names) != names
+    return names or []
 
 
 def read_text(path: Path) -> str | None:

@@ -17,10 +17,11 @@ from lockenv.workflows.sync import SyncOptions, open_locked, sync, venv_root
 from lockenv.workflows.variables import environment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from lockenv.workflows.scene import Scene
+    from lockenv.workflows.sync import SyncOutcome
 
 #: What a shell says for a program that is there but not executable, and for one that is not there.
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
@@ -47,8 +48,13 @@ def user_shell(*, in_image: bool = False) -> tuple[str, ...]:
     return (os.environ.get("SHELL") or "/bin/sh",)
 
 
-def run(scene: Scene, options: RunOptions) -> int:
-    """Run the command in the environment; its own status, or 126 or 127 as a shell has them."""
+def run(
+    scene: Scene, options: RunOptions, *, synced: Callable[[SyncOutcome], None] | None = None
+) -> int:
+    """Run the command in the environment; its own status, or 126 or 127 as a shell has them.
+
+    ``synced`` is told what the sync before it came to.
+    """
     if options.in_image:
         from lockenv.workflows.image import run_in_image  # noqa: PLC0415 - start-up
 
@@ -58,6 +64,8 @@ def run(scene: Scene, options: RunOptions) -> int:
         root, digest = outcome.root, str(outcome.digest)
         for line in outcome.lines:
             scene.progress.debug(line)
+        if synced is not None:
+            synced(outcome)
     else:
         opened = open_locked(scene, frozen=True)
         root = venv_root(scene, opened.root, options.venv)

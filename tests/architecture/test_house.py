@@ -73,6 +73,10 @@ OWNERS = {
 }
 
 
+#: Second doors, for what is too heavy to load with the first: the registry client loads httpx.
+SECOND_DOORS = {"lockenv.fetch.registry"}
+
+
 class Import(NamedTuple):
     file: Path
     line: int
@@ -141,7 +145,8 @@ def test_a_room_imports_only_lower_floors_and_enters_by_the_door(file: Path) -> 
             wrong.append(f"line {found.line}: {room} may not import {other}")
         # `formats`, `sources` and `interchange` have a door per foreign world.
         door = 3 if other in {"formats", "sources", "interchange"} else 2
-        if len(parts) > door and other != "tables":
+        is_second = found.module in SECOND_DOORS
+        if len(parts) > door and other != "tables" and not is_second:
             wrong.append(f"line {found.line}: {found.module} is behind the door of {other}")
 
     assert not wrong

@@ -1,0 +1,292 @@
+"""From a lock and an image's choice to the plan that the image's builder carries out."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from lockenv.errors import InputError
+from lockenv.lockfile import render_lock
+from lockenv.materialize import (
+    CONSTANT_TIME,
+    Deb,
+    ImagePlan,
+    ImagePython,
+    ImageSettings,
+    ImageWheel,
+    InterpreterArchive,
+    ProjectFile,
+    VenvPython,
+)
+from lockenv.model import ArchiveState, Artifact, Digest, Lock, LockedSystemPackage, Wanted
+from lockenv.sources.debian import wanted_package as wanted_deb
+from lockenv.workflows.building import Workshop, built_project
+from lockenv.workflows.environment import wanted_file, wanted_package
+from lockenv.workflows.interpreters import interpreter_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from lockenv.fetch import StoreFetcher
+    from lockenv.model import Image, LockedTarget
+    from lockenv.workflows.environment import Content
+    from lockenv.workflows.scene import Scene
+    from lockenv.workflows.sync import Opened
+
+T = TypeVar("T", LockedSystemPackage, ArchiveState)
+
+#: What never belongs into an image, whatever git thinks of it.
+_LEFT_OUT = {".git", ".venv", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
+_KEYRINGS = {"debian": "debian-archive-keyring.gpg", "ubuntu": "ubuntu-archive-keyring.gpg"}
+
+
+def image_plan(
+    scene: Scene, opened: Opened, image: Image, content: Content, fetcher: StoreFetcher
+) -> ImagePlan:
+    """The plan, with every file that it names in the store."""
+    lock, target = opened.lock, content.selection.target
+    if not content.selection.system_packages and image.base == "scratch":
+        raise _no_system(target)
+    states = {state.key: state for state in lock.system_archives}
+    wanted: dict[Digest, Wanted] = {}
+    for package in content.selection.system_packages:
+        wanted[package.digest] = wanted_deb(package, states[package.archive])
+    for one in content.wheels:
+        if one.artifact is not None:
+            wanted[one.artifact.digest] = wanted_file(one.artifact, one.package, str(opened.root))
+    archive = content.interpreter.artifact
+    if archive is not None:
+        wanted[archive.digest] = _wanted_interpreter(archive)
+    paths = _fetched(scene, fetcher, wanted.values())
+    return ImagePlan(
+        architecture=_architecture(target),
+        epoch=_epoch(target),
+        debs=tuple(
+            Deb(
+                name=package.name,
+                version=package.version,
+                architecture=package.architecture,
+                path=paths[package.digest],
+                digest=package.digest,
+                source=package.source.partition(" ")[0],
+            )
+            for package in content.selection.system_packages
+        ),
+        foreign=_foreign(opened),
+        scripts=_scripts(opened),
+        apt_sources=apt_sources(opened, target.name),
+        python=_python(content, paths),
+        wheels=tuple(
+            ImageWheel(
+                package=wanted_package(one, one.artifact, "/app"), path=paths[one.artifact.digest]
+            )
+            for one in content.wheels
+            if one.artifact is not None
+        ),
+        project=_project(scene, opened, image, content, fetcher),
+        project_files=tuple(project_files(opened.root)) if image.project else (),
+        projection=projection(lock, target.name, content),
+        settings=_settings(opened, image, content),
+    )
+
+
+def _no_system(target: LockedTarget) -> InputError:
+    return InputError(
+        "no-system",
+        f"an image from scratch needs a system, and target {target.name} has none locked",
+        fix=[
+            '[tool.lockenv.system] with suite = "bookworm" in the manifest, then lockenv lock',
+            "or name a base image in [image]",
+        ],
+    )
+
+
+def _fetched(scene: Scene, fetcher: StoreFetcher, wanted: Iterable[Wanted]) -> dict[Digest, Path]:
+    members = list(wanted)
+    scene.progress.started("fetch", len(members))
+    paths = {}
+    for one, path in fetcher.blobs(members):
+        paths[one.digest] = path
+        scene.progress.advanced("fetch", one.name)
+    scene.progress.finished("fetch")
+    return paths
+
+
+def _wanted_interpreter(artifact: Artifact) -> Wanted:
+    return Wanted(
+        name=artifact.name,
+        digest=artifact.digest,
+        urls=(artifact.url,) if artifact.url else (),
+        size=artifact.size,
+        where="lockenv.lock: interpreters",
+    )
+
+
+def _architecture(target: LockedTarget) -> str:
+    from lockenv.lockfile import target_of  # noqa: PLC0415 - one word
+
+    return target_of(target).platform.debian_architecture
+
+
+def _epoch(target: LockedTarget) -> int:
+    if target.epoch is None:
+        return CONSTANT_TIME
+    return int(datetime.fromisoformat(target.epoch).timestamp())
+
+
+def _foreign(opened: Opened) -> tuple[str, ...]:
+    system = opened.manifest.system if opened.manifest else None
+    return system.architectures if system else ()
+
+
+def _scripts(opened: Opened) -> str:
+    system = opened.manifest.system if opened.manifest else None
+    return system.scripts if system else "run"
+
+
+def apt_sources(opened: Opened, target: str) -> str:
+    """The text of a ``.sources`` file (sources.list(5)) with the archives that the lock names."""
+    stanzas = []
+    by_url: dict[str, list[ArchiveState]] = {}
+    for state in opened.lock.system_archives:
+        if target in state.targets and not state.suite.endswith("/"):
+            by_url.setdefault(state.url, []).append(state)
+    for url, states in sorted(by_url.items()):
+        ring = _KEYRINGS.get(states[0].name.partition("-")[0])
+        components = sorted({name for state in states for name in state.components})
+        lines = [
+            "Types: deb",
+            f"URIs: {url}",
+            f"Suites: {' '.join(sorted(state.suite for state in states))}",
+            f"Components: {' '.join(components)}",
+        ]
+        if ring:
+            lines.append(f"Signed-By: /usr/share/keyrings/{ring}")
+        stanzas.append("\n".join(lines) + "\n")
+    return "\n".join(stanzas)
+
+
+def _python(content: Content, paths: Mapping[Digest, Path]) -> ImagePython | None:
+    locked = content.interpreter
+    archive = None
+    if locked.artifact is not None:
+        archive = InterpreterArchive(
+            path=paths[locked.artifact.digest],
+            filename=locked.artifact.name,
+            digest=locked.artifact.digest,
+            version=locked.version,
+            freethreaded=locked.variant == "freethreaded",
+        )
+    return ImagePython(
+        version=locked.version, archive=archive, freethreaded=locked.variant == "freethreaded"
+    )
+
+
+def _project(
+    scene: Scene, opened: Opened, image: Image, content: Content, fetcher: StoreFetcher
+) -> ImageWheel | None:
+    """The project's own wheel, built in its locked build environment on this machine."""
+    own = content.project
+    if own is None or not image.project:
+        return None
+    python = _builder(scene, content, fetcher)
+    shop = Workshop(
+        scene=scene, fetcher=fetcher, python=python, target=content.selection.target.name
+    )
+    build = next(one for one in content.selection.builds if one.name == own.name)
+    wheel = built_project(shop, build, own, opened.root, editable=False)
+    path = fetcher.has_blob(wheel.digest)
+    if path is None:
+        raise InputError("no-wheel", f"{own.name} was not built", fix="run it again")
+    return ImageWheel(package=replace(wheel, direct_url=None), path=path)
+
+
+def _builder(scene: Scene, content: Content, fetcher: StoreFetcher) -> VenvPython:
+    """An interpreter of this machine for the build: of the locked version's X.Y at least."""
+    python, _ = interpreter_for(scene, replace(content.interpreter, source="host"), fetcher)
+    return python
+
+
+def project_files(root: Path) -> Iterable[ProjectFile]:
+    """The project's own files: those that git knows or would take, else all but what tools make."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=root,
+        capture_output=True,
+        check=False,
+    )
+    if listed.returncode == 0:
+        names = sorted(set(listed.stdout.decode("utf-8", "surrogateescape").split("\0")) - {""})
+    else:
+        names = sorted(
+            path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()
+        )
+    for name in names:
+        source = root / name
+        if set(Path(name).parts) & _LEFT_OUT or source.is_symlink() or not source.is_file():
+            continue
+        yield ProjectFile(path=name, source=source, executable=bool(source.stat().st_mode & 0o100))
+
+
+def projection(lock: Lock, target: str, content: Content) -> str:
+    """The lock as one target sees it: canonical, without requests, images, urls, other targets."""
+    chosen = {one.package.name for one in content.selection.packages}
+    packages = [
+        replace(
+            package,
+            wheels=_only(package.wheels, target),
+            sdist=next(iter(_only([package.sdist] if package.sdist else [], target)), None),
+            archive=next(iter(_only([package.archive] if package.archive else [], target)), None),
+            targets=(target,),
+        )
+        for package in lock.packages
+        if target in package.targets and (package.name in chosen or package.directory is not None)
+    ]
+    interpreters = [
+        replace(one, artifact=_bare(one.artifact), targets=(target,))
+        for one in lock.interpreters
+        if target in one.targets
+    ]
+    part = Lock(
+        version=lock.version,
+        targets=tuple(one for one in lock.targets if one.name == target),
+        packages=tuple(packages),
+        interpreters=tuple(interpreters),
+        system_packages=_serving(lock.system_packages, target),
+        system_archives=_serving(lock.system_archives, target),
+    )
+    return render_lock(part)
+
+
+def _serving(entries: Sequence[T], target: str) -> tuple[T, ...]:
+    return tuple(replace(one, targets=(target,)) for one in entries if target in one.targets)
+
+
+def _only(artifacts: Iterable[Artifact], target: str) -> tuple[Artifact, ...]:
+    return tuple(
+        replace(one, url=None, targets=(target,)) for one in artifacts if target in one.targets
+    )
+
+
+def _bare(artifact: Artifact | None) -> Artifact | None:
+    return replace(artifact, url=None) if artifact else None
+
+
+def _settings(opened: Opened, image: Image, content: Content) -> ImageSettings:
+    digest = str(content.digest)
+    labels = {"dev.lockenv.environment": digest, **image.labels}
+    return ImageSettings(
+        name=image.name or opened.root.name,
+        user=image.user,
+        workdir=image.workdir,
+        entrypoint=image.entrypoint,
+        cmd=image.cmd,
+        env={"LOCKENV_ENVIRONMENT_DIGEST": digest, **image.env},
+        labels=labels,
+        annotations={"dev.lockenv.environment": digest},
+        ports=image.ports,
+        compression=image.compression,
+    )

@@ -1,0 +1,87 @@
+"""Push images: every blob that the registry lacks, then the manifests, then the tag."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockenv.errors import InputError
+from lockenv.fetch import FetchOptions
+from lockenv.fetch.registry import Registry
+from lockenv.formats.oci import CONFIG_TYPE, INDEX_TYPE, MANIFEST_TYPE, describe, parse_reference
+from lockenv.materialize import image_index, manifest_descriptor, top_digest
+from lockenv.settings import read_registry_logins
+from lockenv.tables.addresses import CONTAINER_REGISTRY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from lockenv.materialize import BuiltImage
+    from lockenv.workflows.scene import Scene
+
+#: A credential helper that asks a question nobody answers must not hang a push (seconds).
+_HELPER_PATIENCE = 60
+
+
+def push_images(scene: Scene, built: Sequence[BuiltImage], text: str) -> list[str]:
+    """Push one image, or the index of several, to a reference; what was sent, a line each."""
+    try:
+        reference = parse_reference(text, CONTAINER_REGISTRY)
+    except ValueError as error:
+        raise InputError(
+            "invalid-reference",
+            f"{text} names no place in a registry",
+            why=str(error),
+            fix="write HOST/NAME:TAG",
+        ) from error
+    options = FetchOptions(proxy=scene.settings.proxy, ca_bundle=scene.settings.ca_bundle)
+    registry = Registry(reference.registry, options, login_for(reference.repository))
+    lines = []
+    try:
+        sent = 0
+        for image in built:
+            config = describe(CONFIG_TYPE, image.config).digest
+            sent += registry.push_blob(reference.repository, config, image.config)
+            for layer in image.layers:
+                sent += registry.push_blob(reference.repository, layer.digest, layer.path)
+            name = manifest_descriptor(image).digest if len(built) > 1 else reference.version
+            registry.push_manifest(reference.repository, name, MANIFEST_TYPE, image.manifest)
+        if len(built) > 1:
+            index = image_index(built)
+            registry.push_manifest(reference.repository, reference.version, INDEX_TYPE, index)
+    finally:
+        registry.close()
+    lines.append(f"pushed {reference} ({sent} blobs sent), {top_digest(built)}")
+    return lines
+
+
+def login_for(repository: str) -> Callable[[str], tuple[str, str] | None]:
+    """Who the user is to a registry: Docker's and Podman's files and their helpers."""
+    logins = read_registry_logins(os.environ, home=Path.home(), run_helper=_run_helper)
+
+    def ask(registry: str) -> tuple[str, str] | None:
+        found = logins.for_repository(registry, repository)
+        if found is None:
+            return None
+        if found.identity_token:
+            return "<token>", found.identity_token
+        return found.username, found.password
+
+    return ask
+
+
+def _run_helper(name: str, server: str) -> str | None:
+    """What ``docker-credential-NAME get`` says of a server; None where it knows nobody."""
+    try:
+        answer = subprocess.run(
+            [f"docker-credential-{name}", "get"],
+            input=server.encode("utf-8"),
+            capture_output=True,
+            timeout=_HELPER_PATIENCE,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.decode("utf-8", "replace") if answer.returncode == 0 else None
