@@ -17,6 +17,8 @@ from lockenv.errors import LockenvError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from lockenv.cli.remembered import Question
+
 #: Every verb with its one line of help, so that ``--help`` imports no command.
 COMMANDS = {
     "init": "Write a manifest with explicit targets.",
@@ -42,7 +44,10 @@ COMMANDS = {
 
 @dataclass(slots=True)
 class Invocation:
-    """The global options of one run; a verb's own spelling of one wins over the program's."""
+    """The global options of one run; a verb's own spelling of one wins over the program's.
+
+    ``question`` is the command line as one whose answer may be kept.
+    """
 
     directory: str = "."
     verbosity: int = 0
@@ -51,6 +56,7 @@ class Invocation:
     cache_dir: str | None = None
     config: str | None = None
     output: Output = field(default_factory=Output)
+    question: Question | None = None
 
     def refresh(self) -> None:
         """Make the printer follow the options."""
@@ -206,9 +212,9 @@ class _Terminated(BaseException):
     """SIGTERM arrived: unwind as for an interrupt, so that nothing stays half-written."""
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str], question: Question | None = None) -> int:
     """Run a command line; the exit status of contract 5."""
-    invocation = Invocation()
+    invocation = Invocation(question=question)
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, _terminated)
     try:

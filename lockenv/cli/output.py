@@ -18,11 +18,13 @@ _CODES = {"error": "1;31", "warning": "1;33", "note": "1;34", "fix": "32", "dim"
 class Output:
     """Prints with or without colour, and knows how much was asked for.
 
-    ``verbosity`` is -1 for ``-q`` (errors and answers only), 0, or more for ``-v``.
+    ``verbosity`` is -1 for ``-q`` (errors and answers only), 0, or more for ``-v``. ``printed`` is
+    all that was printed, in order, as pairs of "out" or "err" and the text.
     """
 
     def __init__(self, *, color: str = "auto", verbosity: int = 0) -> None:
         self.verbosity = verbosity
+        self.printed: list[tuple[str, str]] = []
         self._color = color
 
     def _is_colored(self, stream: TextIO) -> bool:
@@ -39,17 +41,21 @@ class Output:
 
     def answer(self, text: str) -> None:
         """Print what was asked for."""
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        self._print("out", text if text.endswith("\n") else text + "\n")
 
     def say(self, text: str) -> None:
         """Print a fact beside the answer, unless ``-q``."""
         if self.verbosity >= 0:
-            sys.stderr.write(text.rstrip("\n") + "\n")
+            self._print("err", text.rstrip("\n") + "\n")
 
     def detail(self, text: str) -> None:
         """Print what only ``-v`` shows."""
         if self.verbosity > 0:
-            sys.stderr.write(text.rstrip("\n") + "\n")
+            self._print("err", text.rstrip("\n") + "\n")
+
+    def _print(self, stream: str, text: str) -> None:
+        self.printed.append((stream, text))
+        (sys.stdout if stream == "out" else sys.stderr).write(text)
 
     def note(self, text: str) -> None:
         """Print a fact that the reader may act on."""
@@ -58,7 +64,7 @@ class Output:
     def error(self, error: LockenvError) -> None:
         """Print an error, or each of several, as `LockenvError` lays them out."""
         for line in str(error).splitlines():
-            sys.stderr.write(self._painted_line(line) + "\n")
+            self._print("err", self._painted_line(line) + "\n")
 
     def _painted_line(self, line: str) -> str:
         head, colon, rest = line.partition(": ")

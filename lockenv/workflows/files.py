@@ -22,8 +22,8 @@ class Witness:
     """What a command found in a project: all that its answer can follow from.
 
     ``files`` have the bytes as read, None for a file that is not there; ``places`` whether
-    something is there; ``folders`` the sorted names that are not hidden. ``is_torn`` says that something
-    changed or failed while the command ran, so that nothing follows from it.
+    something is there; ``folders`` the sorted names that are not hidden. ``is_torn`` says that
+    something changed or failed while the command ran, so that nothing follows from it.
     """
 
     files: dict[str, bytes | None] = field(default_factory=dict)

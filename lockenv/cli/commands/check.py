@@ -26,15 +26,20 @@ def report(
 ) -> int:
     """Check the layers, print what was found, and give the status."""
     from lockenv.workflows.check import CheckOptions, check  # noqa: PLC0415 - start-up
+    from lockenv.workflows.files import witnessed  # noqa: PLC0415 - start-up
 
     options = CheckOptions(
         layers=frozenset(layers), target=target, image=image, recursive=recursive
     )
-    with open_scene(invocation) as scene:
+    with open_scene(invocation) as scene, witnessed() as witness:
         outcome = check(scene, options)
     print_report(invocation.output, "check", outcome.findings, outcome.status, form)
     if form == "text" and outcome.status == 0:
         invocation.output.say(outcome.summary)
+    if invocation.question is not None and set(layers) == {"lock"} and not recursive:
+        from lockenv.cli.memory import keep_check  # noqa: PLC0415 - start-up
+
+        keep_check(invocation, witness, outcome.status)
     return outcome.status
 
 

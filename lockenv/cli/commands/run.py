@@ -48,6 +48,8 @@ def command(  # noqa: PLR0913 - one parameter an option, as click calls it
 
     The exit status is the command's own; 126 if it cannot be executed, 127 if it is not found.
     """
+    from lockenv.cli.memory import keep_sync  # noqa: PLC0415 - start-up
+    from lockenv.workflows.files import witnessed  # noqa: PLC0415 - start-up
     from lockenv.workflows.run import RunOptions, run  # noqa: PLC0415 - start-up
 
     options = RunOptions(
@@ -58,5 +60,11 @@ def command(  # noqa: PLR0913 - one parameter an option, as click calls it
         in_image=place == "image",
         words=words,
     )
-    with open_scene(invocation) as scene:
-        return run(scene, options)
+    with open_scene(invocation) as scene, witnessed() as witness:
+        if writable:
+            return run(scene, options)
+        return run(
+            scene,
+            options,
+            synced=lambda outcome: keep_sync(invocation, witness, outcome, words=words),
+        )

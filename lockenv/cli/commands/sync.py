@@ -63,6 +63,8 @@ def command(  # noqa: PLR0913 - one parameter an option, as click calls it
     Never relocks: a stale lock is status 1. The environment remembers its selection; naming one
     replaces it.
     """
+    from lockenv.cli.memory import keep_sync  # noqa: PLC0415 - start-up
+    from lockenv.workflows.files import witnessed  # noqa: PLC0415 - start-up
     from lockenv.workflows.sync import SyncOptions, sync  # noqa: PLC0415 - start-up
 
     asked: AskedSelection = asked_selection(selection)
@@ -80,7 +82,7 @@ def command(  # noqa: PLR0913 - one parameter an option, as click calls it
         python=python,
         reset=reset,
     )
-    with open_scene(invocation) as scene:
+    with open_scene(invocation) as scene, witnessed() as witness:
         outcome = sync(scene, options)
     for line in outcome.lines:
         if dry_run:
@@ -90,4 +92,6 @@ def command(  # noqa: PLR0913 - one parameter an option, as click calls it
     for note in outcome.notes:
         invocation.output.note(note)
     invocation.output.say(outcome.summary)
+    if not (dry_run or bundle or python or no_editable or reset):
+        keep_sync(invocation, witness, outcome)
     return 0
