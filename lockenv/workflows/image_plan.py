@@ -211,9 +211,12 @@ def _builder(scene: Scene, content: Content, fetcher: StoreFetcher) -> VenvPytho
 
 
 def project_files(root: Path) -> Iterable[ProjectFile]:
-    """The project's own files: those that git knows or would take, else all but what tools make."""
+    """The project's own files: those that git tracks, else all but what tools make.
+
+    What git does not track stays out: it may be a secret, and another checkout does not have it.
+    """
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        ["git", "ls-files", "-z", "--cached"],
         cwd=root,
         capture_output=True,
         check=False,
