@@ -190,6 +190,11 @@ def lock_findings(project: Project) -> tuple[list[Finding], Lock | None]:
     return findings, lock
 
 
+def contradictions(lock: Lock, text: str) -> list[Finding]:
+    """In what the lock contradicts itself so that nothing may be made from it (LE201 to LE203)."""
+    return [finding for finding in self_check(lock, text) if _status_of(finding) == 4]
+
+
 def drift(project: Project, lock: Lock) -> list[Finding]:
     """In what the lock does not answer the manifest any more (LE1xx)."""
     manifest = project.manifest

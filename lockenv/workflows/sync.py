@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lockenv.errors import DriftError, HostError, InputError
+from lockenv.errors import DriftError, HostError, InputError, IntegrityError
 from lockenv.formats.wheel import render_directory_url
 from lockenv.host import fits, machine_here
 from lockenv.lockfile import target_of
@@ -23,7 +23,7 @@ from lockenv.materialize import (
 )
 from lockenv.model import LOCK_NAME, parse_digest
 from lockenv.workflows.building import Workshop, built_project, source_folder, unpack_all
-from lockenv.workflows.check import drift
+from lockenv.workflows.check import contradictions, drift
 from lockenv.workflows.choice import Choice, choose
 from lockenv.workflows.environment import Content, content_of, wanted_file, wanted_package
 from lockenv.workflows.interpreters import interpreter_for, is_path, still_answers
@@ -137,11 +137,28 @@ def open_locked(scene: Scene, *, frozen: bool = False) -> Opened:
     """The lock of the project, refused where it no longer answers the manifest."""
     if frozen:
         folder, _ = find_project(scene.directory)
-        return Opened(root=folder, lock=read_lock(folder)[0], manifest=None)
+        lock, text = read_lock(folder)
+        refuse_broken(lock, text)
+        return Opened(root=folder, lock=lock, manifest=None)
     project = read_project(scene.directory)
-    lock, _ = read_lock(project.root)
+    lock, text = read_lock(project.root)
+    refuse_broken(lock, text)
     refuse_stale(project, lock)
     return Opened(root=project.root, lock=lock, manifest=project.manifest)
+
+
+def refuse_broken(lock: Lock, text: str) -> None:
+    """`IntegrityError` where the lock contradicts itself: nothing is made from it."""
+    findings = contradictions(lock, text)
+    if not findings:
+        return
+    first, *others = findings
+    raise IntegrityError(
+        first.code,
+        first.message,
+        why=[f"{finding.code}: {finding.message}" for finding in others[:8]],
+        fix=f"git restore {LOCK_NAME}, or lockenv lock",
+    )
 
 
 def refuse_stale(project: Project, lock: Lock) -> None:
