@@ -25,6 +25,7 @@ from lockenv.manifest import set_sdist_policy, unread_inputs
 from lockenv.model import LOCK_NAME, Lock
 from lockenv.workflows.cells import expand
 from lockenv.workflows.files import read_text, write_atomically
+from lockenv.workflows.moved import moved_reasons
 from lockenv.workflows.moves import parse_moves, search_limits
 from lockenv.workflows.project import Project, read_project
 from lockenv.workflows.solving import Question, answered_by_former, search
@@ -93,6 +94,8 @@ def lock(scene: Scene, options: LockOptions, project: Project | None = None) -> 
     if is_changed and not options.dry_run:
         write_atomically(project.lock_path, text)
     notes += first_notes(project, former.lock)
+    if options.explain:
+        notes += moved_reasons(former.lock, parsed, question.moves)
     difference = render_diff_text(
         diff(former.lock, parsed), [target.name for target in parsed.targets]
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,19 +18,23 @@ from lockenv.lockfile import (
     self_check,
 )
 from lockenv.model import DirectoryPin, Lock, LockedPackage
+from lockenv.resolve import render_event
 from lockenv.workflows.alignment import Difference, Steer, solve_aligned
 from lockenv.workflows.assemble import Chosen, locked_packages
 from lockenv.workflows.builds import locked_builds
 from lockenv.workflows.cells import locked_target
 from lockenv.workflows.check import drift
+from lockenv.workflows.files import unwritable
 from lockenv.workflows.network import open_network
 from lockenv.workflows.python_layer import PythonLayer, UnsolvedError, chosen_packages
 from lockenv.workflows.system_layer import SystemAnswer, former_cells, lock_cells
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import TextIO
 
     from lockenv.model import LockedImage, LockedInterpreter, LockedTarget
+    from lockenv.resolve import Event
     from lockenv.workflows.cells import Cell, Root
     from lockenv.workflows.moves import Moves
     from lockenv.workflows.project import Project
@@ -151,6 +155,7 @@ def search(scene: Scene, question: Question) -> Answer:
     """Ask the world for what the former lock cannot answer; every pin that can stay, stays."""
     with ExitStack() as stack:
         fetcher = stack.enter_context(open_network(scene, question.project.manifest))
+        listen = stack.enter_context(_tracing(scene, question.trace))
         layer = PythonLayer(
             question.project.manifest,
             question.project.root,
@@ -158,6 +163,7 @@ def search(scene: Scene, question: Question) -> Answer:
             former=question.former,
             limits=question.limits,
             progress=scene.progress,
+            listen=listen,
         )
         scene.progress.started("resolve")
         system, cells = lock_cells(scene, question, fetcher)
@@ -246,6 +252,26 @@ def _solve(
     free = {name: Steer(fixed=asked, preferred=staying[name]) for name in cells}
     solved, apart = solve_aligned(list(cells), solve, free, kept=staying, align=align)
     return solved, apart, _moved_notes(staying, solved)
+
+
+@contextmanager
+def _tracing(scene: Scene, file: str | None) -> Iterator[Callable[[Event], None] | None]:
+    """Who writes the steps of the search into a file, for a bug report; nobody without a file."""
+    if file is None:
+        yield None
+        return
+    path = scene.directory / file
+    try:
+        stream = path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise unwritable(path, error) from error
+    with stream:
+        yield lambda event: _write_event(stream, event)
+
+
+def _write_event(stream: TextIO, event: Event) -> None:
+    """One line of a trace."""
+    stream.write(render_event(event) + "\n")
 
 
 def _place(question: Question, root: Root) -> str:

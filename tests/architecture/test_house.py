@@ -73,6 +73,8 @@ OWNERS = {
 }
 
 
+#: A door per foreign world; and per verb, so that a command loads its own workflow alone.
+MANY_DOORS = {"formats", "sources", "interchange", "workflows"}
 #: Second doors, for what is too heavy to load with the first: the registry client loads httpx.
 SECOND_DOORS = {"lockenv.fetch.registry"}
 
@@ -143,8 +145,7 @@ def test_a_room_imports_only_lower_floors_and_enters_by_the_door(file: Path) -> 
             continue
         if FLOORS[other] >= FLOORS[room]:
             wrong.append(f"line {found.line}: {room} may not import {other}")
-        # `formats`, `sources` and `interchange` have a door per foreign world.
-        door = 3 if other in {"formats", "sources", "interchange"} else 2
+        door = 3 if other in MANY_DOORS else 2
         is_second = found.module in SECOND_DOORS
         if len(parts) > door and other != "tables" and not is_second:
             wrong.append(f"line {found.line}: {found.module} is behind the door of {other}")
