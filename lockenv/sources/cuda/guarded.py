@@ -117,7 +117,7 @@ class GuardedSource:
         if wheel is None:
             return self._inner.requirements(candidate)
         if not candidate.identifier.qualifier:
-            early = self._world.asks(wheel.package, self._desk.cheap(wheel))
+            early = self._early(wheel)
             if self._unmet(early):
                 return self._noted(candidate, early)
         inner = self._inner.requirements(candidate)
@@ -129,6 +129,10 @@ class GuardedSource:
         asks = self._world.asks(wheel.package, facts)
         self._noted(candidate, asks)
         return (*asks, *inner)
+
+    def _early(self, wheel: WheelFile) -> Sequence[VirtualRequirement]:
+        """What it asks for as far as that is known without its metadata."""
+        return self._world.asks(wheel.package, self._desk.cheap(wheel), complete=False)
 
     def _unmet(self, asks: Sequence[VirtualRequirement]) -> list[VirtualRequirement]:
         return [a for a in asks if not any(self._source.candidates(a.identifier, [a]))]
@@ -159,7 +163,7 @@ class GuardedSource:
         wanted = []
         for candidate in candidates:
             wheel = self._describe(candidate)
-            asks = () if wheel is None else self._world.asks(wheel.package, self._desk.cheap(wheel))
+            asks = () if wheel is None else self._early(wheel)
             if not self._unmet(asks):
                 wanted.append(candidate)
         self._inner.prefetch_requirements(wanted)

@@ -58,12 +58,15 @@ class World:
             values[gpu(capability)] = capability
         return CudaSource(values)
 
-    def asks(self, package: str, facts: CandidateFacts) -> tuple[VirtualRequirement, ...]:
+    def asks(
+        self, package: str, facts: CandidateFacts, *, complete: bool = True
+    ) -> tuple[VirtualRequirement, ...]:
         """What a candidate with these facts asks of this world, in a fixed order.
 
-        Only what it asks for is here; whether the world has it is the search's affair.
+        Only what it asks for is here; whether the world has it is the search's affair. That
+        nothing is known makes a CPU build only where the facts are ``complete``.
         """
-        if not facts.says_something and package not in wheels().gpu_projects:
+        if not facts.says_something and (package not in wheels().gpu_projects or not complete):
             return ()
         if self.major is not None and self.major in facts.majors:
             facts = facts.for_major(self.major)
@@ -73,7 +76,9 @@ class World:
         reason = f" ({facts.how[0]})" if facts.how else ""
         if facts.is_cpu_build or (not facts.majors and package in wheels().gpu_projects):
             if self.fleet.is_gpu_target and package in wheels().gpu_projects:
-                yield VirtualRequirement(MAJOR, (NO_CUDA,), f"no GPU: it is a CPU build{reason}")
+                yield VirtualRequirement(
+                    MAJOR, (NO_CUDA,), f"a target without GPU: it is a CPU build{reason}"
+                )
             return
         if facts.majors:
             yield self._major(facts, reason)

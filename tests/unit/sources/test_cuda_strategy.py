@@ -186,6 +186,29 @@ def test_a_gpu_target_refuses_a_cpu_build() -> None:
     assert world.resolve("torch", driver="580").versions["torch"] == "2.11.0"
 
 
+def test_a_release_that_nobody_read_is_judged_by_its_metadata() -> None:
+    world = CudaWorld()
+    torches(world)
+    world.publish("torch", "2.99.0", "nvidia-cuda-runtime==13.0.96")
+
+    new = world.resolve("torch", driver="580")
+    old = world.resolve("torch", driver="535")
+
+    assert new.versions["torch"] == "2.99.0"
+    assert "driver >= 580" in old.rejected["torch"][0].reason
+
+
+def test_a_gpu_target_does_not_take_a_build_without_cuda_for_one() -> None:
+    world = CudaWorld()
+    torches(world)
+    world.publish("torch", "2.99.0")
+
+    answer = world.resolve("torch", driver="580")
+
+    assert answer.versions["torch"] == "2.11.0"
+    assert "CPU build" in answer.rejected["torch"][0].reason
+
+
 def test_constraints_on_cudnn_bind_what_somebody_else_asks_for() -> None:
     world = CudaWorld()
     runtime(world)
