@@ -8,6 +8,8 @@ from lockenv.sandbox.build import (
     wheel_metadata,
 )
 from lockenv.sandbox.confine import Confinement
+from lockenv.sandbox.gpu import DRIVER_FOLDER, gpu_shares
+from lockenv.sandbox.inside_root import RootCommand, Shared, root_program, run_in_root, shell_of
 from lockenv.sandbox.modes import (
     MODES,
     NAMESPACES,
@@ -21,6 +23,7 @@ from lockenv.sandbox.record import OwnershipRecord
 from lockenv.sandbox.run import LIBRARY, Outcome, Running, run, start
 
 __all__ = [
+    "DRIVER_FOLDER",
     "LIBRARY",
     "MODES",
     "NAMESPACES",
@@ -31,14 +34,20 @@ __all__ = [
     "Outcome",
     "OwnershipRecord",
     "Program",
+    "RootCommand",
     "Running",
+    "Shared",
     "UserMap",
     "abilities",
     "build_editable",
     "build_requirements",
     "build_wheel",
     "choose_mode",
+    "gpu_shares",
+    "root_program",
     "run",
+    "run_in_root",
+    "shell_of",
     "start",
     "user_map",
     "wheel_metadata",

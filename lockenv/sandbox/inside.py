@@ -219,7 +219,7 @@ def _furnish(program: Program) -> None:
 
 
 def _mount(mount: Mount, root: str) -> None:
-    target = os.path.join(root, mount.target.lstrip("/"))  # noqa: PTH118  of text, not of a Path
+    target = os.path.join(root, mount.target.lstrip("/")).rstrip("/")  # noqa: PTH118  of text, not of a Path
     if mount.kind == "bind":
         _make_target(target, directory=os.path.isdir(mount.source))  # noqa: PTH112  likewise
         kernel.mount(mount.source, target, flags=kernel.MS_BIND | kernel.MS_REC)
