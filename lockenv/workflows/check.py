@@ -137,6 +137,10 @@ def check_project(scene: Scene, options: CheckOptions) -> list[Finding]:
     """Every finding of one project, with the manifest's severities, ignored cases left out."""
     project = read_project(scene.directory)
     findings, lock = lock_findings(project)
+    if lock is not None and project.manifest.exports and not findings:
+        from lockenv.workflows.export import export_findings  # noqa: PLC0415 - start-up
+
+        findings += export_findings(scene, lock, project.manifest, project.root)
     if lock is not None and not any(_status_of(finding) in {2, 4} for finding in findings):
         if "env" in options.layers:
             from lockenv.workflows.sync import environment_findings  # noqa: PLC0415 - start-up

@@ -6,22 +6,28 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from lockenv.errors import InputError
 from lockenv.fields import nearest
 from lockenv.host import machine_here
 from lockenv.lockfile import Edge, select, selections_of
+from lockenv.manifest import line_of
 from lockenv.model import LOCK_NAME
 from lockenv.workflows.choice import choose_target
 from lockenv.workflows.sync import open_locked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import TypeAlias
 
     from lockenv.lockfile import SelectedPackage, Selection
-    from lockenv.model import Lock, LockedSystemPackage
+    from lockenv.model import Ask, Lock, LockedSystemPackage
     from lockenv.workflows.scene import Scene
+    from lockenv.workflows.sync import Opened
+
+    Place: TypeAlias = Callable[[str, str], str]
 
 #: Longer chains than this are walked in circles.
 _LONGEST = 64
@@ -211,13 +217,13 @@ def why(scene: Scene, options: WhyOptions) -> Explained:
             f"{LOCK_NAME} has no {options.name}",
             fix="lockenv tree shows what there is",
         )
-    return _why_python(lock, canonicalize_name(bare), in_python)
+    return _why_python(lock, canonicalize_name(bare), in_python, _places(opened))
 
 
-def _why_python(lock: Lock, name: str, targets: Sequence[str]) -> Explained:
+def _why_python(lock: Lock, name: str, targets: Sequence[str], place: Place) -> Explained:
     lines: list[str] = []
     document: list[object] = []
-    chains_by_target = {target: _chains(graph_of(lock, target), name) for target in targets}
+    chains_by_target = {target: _chains(graph_of(lock, target), name, place) for target in targets}
     for version, alike in _alike(lock, name, targets, chains_by_target).items():
         lines.append(f"{name} {version[0]}  ({', '.join(alike)})")
         for chain in version[1]:
@@ -239,7 +245,7 @@ def _alike(
     return found
 
 
-def _chains(graph: Graph, name: str) -> tuple[tuple[str, ...], ...]:
+def _chains(graph: Graph, name: str, place: Place) -> tuple[tuple[str, ...], ...]:
     """The shortest chain from each root that leads to a package: manifest's words first."""
     found: dict[str, tuple[str, ...]] = {}
     waiting: list[tuple[str, tuple[str, ...]]] = [(name, ())]
@@ -249,16 +255,37 @@ def _chains(graph: Graph, name: str) -> tuple[tuple[str, ...], ...]:
         for edge in graph.askers[current]:
             words = (edge.requirement, *below)
             if edge.is_root:
-                found.setdefault(edge.asker, (f"{edge.asker}: {words[0]}", *words[1:]))
+                first = f"{place(edge.asker, edge.requirement)} asks {words[0]}"
+                found.setdefault(edge.asker, (first, *words[1:]))
             elif edge.asker not in seen and len(below) < _LONGEST:
                 seen.add(edge.asker)
                 step = f"{edge.asker} {graph.versions[edge.asker]} asks {edge.requirement}"
                 waiting.append((edge.asker, (step, *below)))
-    return tuple(_tidy(chain) for _, chain in sorted(found.items()))
+    return tuple(chain for _, chain in sorted(found.items()))
 
 
-def _tidy(chain: tuple[str, ...]) -> tuple[str, ...]:
-    return chain
+def _places(opened: Opened) -> Place:
+    """Where the manifest asks for a root: ``pyproject.toml:9 (group:dev)``."""
+    manifest = opened.manifest
+    if manifest is None:
+        return lambda selection, _: selection
+    asks: dict[str, tuple[Ask, ...]] = {"project": manifest.dependencies, "seed": manifest.seed}
+    asks["project"] += tuple(
+        ask for table in manifest.target_tables.values() for ask in table.dependencies
+    )
+    asks |= {f"group:{name}": group for name, group in manifest.groups.items()}
+    asks |= {f"extra:{name}": extra for name, extra in manifest.optional_dependencies.items()}
+
+    def place(selection: str, requirement: str) -> str:
+        name = canonicalize_name(Requirement(requirement).name)
+        for ask in asks.get(selection, ()):
+            if canonicalize_name(ask.requirement.name) == name:
+                line = line_of(manifest, ask.origin)
+                where = f"{ask.origin.file}:{line}" if line else ask.origin.file
+                return where if selection == "project" else f"{where} ({selection})"
+        return selection
+
+    return place
 
 
 def _why_system(lock: Lock, entries: Sequence[LockedSystemPackage]) -> Explained:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lockenv.errors import InputError
 from lockenv.host import machine_here
-from lockenv.interchange import render_pylock, render_requirements
+from lockenv.interchange import is_pylock_name, render_pylock, render_requirements
 from lockenv.model import Finding
 from lockenv.workflows.choice import choose
 from lockenv.workflows.environment import content_of
@@ -57,7 +57,7 @@ def export(scene: Scene, options: ExportOptions) -> ExportOutcome:
             raise InputError("usage", "--check compares a file", fix="name it with -o")
         return ExportOutcome(text=text)
     path = scene.directory / options.output
-    if options.form == "pylock" and not _is_pylock_name(path.name):
+    if options.form == "pylock" and not is_pylock_name(path.name):
         raise InputError(
             "file-name",
             f"{path.name} is no name for a pylock file (PEP 751)",
@@ -72,13 +72,6 @@ def export(scene: Scene, options: ExportOptions) -> ExportOutcome:
         return ExportOutcome(summary=f"{options.output} is fresh")
     write_atomically(path, text)
     return ExportOutcome(summary=f"{options.output} written")
-
-
-def _is_pylock_name(name: str) -> bool:
-    parts = name.split(".")
-    return name == "pylock.toml" or (
-        len(parts) == 3 and parts[0] == "pylock" and parts[2] == "toml"
-    )
 
 
 def stale_file(output: str) -> Finding:
@@ -104,6 +97,15 @@ def rendered(
         manifest=manifest,
     )
     return _RENDERERS[form](content_of(lock, choice).selection)
+
+
+def export_findings(scene: Scene, lock: Lock, manifest: Manifest, root: Path) -> list[Finding]:
+    """LE113 for each declared file that is not what the lock exports."""
+    return [
+        stale_file(path.relative_to(root).as_posix())
+        for path, text in declared_exports(scene, lock, manifest, root)
+        if read_text(path) != text
+    ]
 
 
 def declared_exports(

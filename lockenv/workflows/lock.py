@@ -24,6 +24,7 @@ from lockenv.lockfile import (
 from lockenv.manifest import set_sdist_policy, unread_inputs
 from lockenv.model import LOCK_NAME, Lock
 from lockenv.workflows.cells import expand
+from lockenv.workflows.export import declared_exports
 from lockenv.workflows.files import read_text, write_atomically
 from lockenv.workflows.moved import moved_reasons
 from lockenv.workflows.moves import parse_moves, search_limits
@@ -93,6 +94,8 @@ def lock(scene: Scene, options: LockOptions, project: Project | None = None) -> 
     is_changed = text != former.text
     if is_changed and not options.dry_run:
         write_atomically(project.lock_path, text)
+    if not options.dry_run:
+        notes += _refresh_exports(scene, project, parsed)
     notes += first_notes(project, former.lock)
     if options.explain:
         notes += moved_reasons(former.lock, parsed, question.moves)
@@ -239,6 +242,17 @@ def _believe(new: Lock, text: str) -> None:
         first = faults[0]
         message = f"the new lock contradicts itself: {first.code} {first.message}"
         raise AssertionError(message)
+
+
+def _refresh_exports(scene: Scene, project: Project, new: Lock) -> list[str]:
+    """Rewrite the files that ``[[export]]`` keeps; those that changed are named."""
+    notes = []
+    for path, text in declared_exports(scene, new, project.manifest, project.root):
+        if read_text(path) != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, text)
+            notes.append(f"{path.relative_to(project.root)} written")
+    return notes
 
 
 def first_notes(project: Project, former: Lock | None) -> list[str]:
