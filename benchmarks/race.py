@@ -210,7 +210,7 @@ ROWS = ("lock-cold", "lock-warm", "sync-cold", "sync-warm", "sync-noop", "check"
 
 def race(tools: list[Tool], row: str, rounds: int) -> dict[str, Figures]:
     """One row: a warm-up and ``rounds`` counted runs of each tool, in turn."""
-    verb = row.split("-")[0]
+    verb = row.split("-", maxsplit=1)[0]
     results = {tool.name: Figures() for tool in tools if verb in tool.rows}
     for number in range(rounds + 1):
         for tool in tools:

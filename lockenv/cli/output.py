@@ -1,4 +1,4 @@
-"""The only printer: what was asked for goes to standard output, everything else to standard error."""
+"""The only printer: what was asked for to standard output, all else to standard error."""
 
 from __future__ import annotations
 

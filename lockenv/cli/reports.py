@@ -49,7 +49,7 @@ def _document(finding: Finding) -> dict[str, object]:
 
 
 def _annotation(finding: Finding) -> str:
-    """One workflow command; property values and messages are escaped as GitHub's runner reads them."""
+    """One workflow command, escaped as GitHub's runner reads properties and messages."""
     place = ""
     if finding.file:
         place += f" file={_escaped(finding.file, property_value=True)}"

@@ -54,7 +54,7 @@ def _glibc() -> str:
 
 
 def _musl() -> str:
-    """musl says its version when its loader is run without arguments."""
+    """Musl says its version when its loader is run without arguments."""
     for loader in sorted(Path("/lib").glob("ld-musl-*.so.1")):
         said = subprocess.run(
             [str(loader)], stdin=subprocess.DEVNULL, capture_output=True, timeout=5, check=False

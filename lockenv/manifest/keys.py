@@ -136,17 +136,6 @@ DISTRIBUTIONS = ("debian", "ubuntu", "none")
 SCRIPTS = ("run", "none")
 CUDA_SOURCES = ("wheels", "debian", "redistributable")
 COMPRESSIONS = ("gzip", "zstd", "none")
-EXPORT_FORMATS = (
-    "pylock",
-    "requirements",
-    "dockerfile",
-    "devcontainer",
-    "kubernetes",
-    "kernelspec",
-    "compose",
-    "cyclonedx",
-    "spdx",
-    "github-matrix",
-)
+EXPORT_FORMATS = ("pylock", "requirements")
 #: Which key sets the oldest version to run on, by the kind of libc that a platform has.
 LEVELS = {"glibc": "glibc", "musl": "musl", "macos": "macos"}

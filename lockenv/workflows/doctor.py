@@ -110,7 +110,7 @@ def _build_lines() -> Iterator[tuple[str, str]]:
 
 def _program(name: str, use: str) -> str:
     found = shutil.which(name)
-    return found if found else f"not there; {use} would use it"
+    return found or f"not there; {use} would use it"
 
 
 def _lock_lines(scene: Scene) -> Iterator[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lockenv.model import SILENT, Progress
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def utc_now() -> datetime:
     """The time; the only clock of the workflows."""
-    return datetime.now(timezone.utc)
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Which target, and which groups and extras of it: what was asked, what is remembered, what is
-default (contract 4)."""
+default (contract 4).
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ Examples:
 @edit_options
 @click.argument("requirements", nargs=-1, required=True, metavar="REQ...")
 @click.pass_obj
-def command(  # noqa: PLR0913 - one parameter an option, as click calls it
+def command(
     invocation: Invocation,
     *,
     requirements: tuple[str, ...],

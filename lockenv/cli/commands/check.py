@@ -82,7 +82,7 @@ Examples:
     show_default=True,
 )
 @click.pass_obj
-def command(  # noqa: PLR0913 - one parameter an option, as click calls it
+def command(
     invocation: Invocation,
     *,
     layers: tuple[str, ...],

@@ -33,7 +33,7 @@ Examples:
 )
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="CMD...")
 @click.pass_obj
-def command(  # noqa: PLR0913 - one parameter an option, as click calls it
+def command(
     invocation: Invocation,
     /,
     *,
