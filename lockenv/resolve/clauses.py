@@ -24,7 +24,8 @@ class Clause:
     """Not all of ``terms`` (name to set) hold together.
 
     Either given (by root number ``root``; or because the ``owner``'s candidates have the
-    ``requirement``, or cannot be used at all when there is none) or learned from its ``basis``.
+    ``requirement``, or cannot be used at all when there is none), or ``assumed`` of the owner's
+    candidates without asking, or learned from its ``basis``.
     """
 
     terms: dict[int, int]
@@ -32,6 +33,7 @@ class Clause:
     owner: int = NOWHERE
     requirement: Requirement | None = None
     basis: tuple[Clause, ...] = ()
+    assumed: bool = False
 
     def leaves(self) -> Iterator[Clause]:
         """The given clauses that this one follows from, each once."""
@@ -61,7 +63,7 @@ class Trail:
 
     def __init__(self) -> None:
         self.left: list[int] = []
-        self.level = 0
+        self.chosen: list[int] = []  # the name of each choice that stands
         self._full: list[int] = []
         self._steps: list[Step] = []
         # Per name: where it was narrowed, and what was left after.
@@ -101,8 +103,13 @@ class Trail:
 
     def choose(self, name: int, bit: int) -> None:
         """A choice of our own, at a new level."""
-        self.level += 1
+        self.chosen.append(name)
         self._narrow(name, bit, None)
+
+    @property
+    def level(self) -> int:
+        """How many choices stand."""
+        return len(self.chosen)
 
     def _narrow(self, name: int, allowed: int, clause: Clause | None) -> None:
         before = self.left[name]
@@ -135,7 +142,7 @@ class Trail:
                 if self._is_broken(self._fresh[-1]):
                     return self._fresh[-1]
                 self._fresh.pop()
-            if not self.level:
+            if not self.chosen:
                 self._units.clear()
             if self._queue:
                 name = self._queue.pop()
@@ -158,15 +165,12 @@ class Trail:
             if step.clause is not None:
                 self._fresh.append(step.clause)
         self._fresh.extend(self._units)
-        self.level = level
+        del self.chosen[level:]
 
-    def chosen_at(self, name: int) -> int:
-        """The level at which the name was chosen; 0 if it follows from others or is open."""
-        for position, _ in reversed(self._history[name]):
-            step = self._steps[position]
-            if step.clause is None:
-                return step.level
-        return 0
+    def level_of(self, name: int, mask: int) -> int:
+        """The choice since which what is left of the name lies in the set; 0 if since the start."""
+        place = self._since(name, mask)
+        return 0 if place == NOWHERE else self._steps[place].level
 
     def _since(self, name: int, mask: int) -> int:
         """The earliest step after which what is left of the name lies in the set."""
@@ -209,6 +213,15 @@ class Trail:
         terms[name] = clause.terms[name] | other.terms[name]
         kept = {key: mask for key, mask in terms.items() if self._full[key] & ~mask}
         return Clause(terms=kept, basis=(clause, other))
+
+    def always_left(self, name: int) -> int:
+        """What is left of the name whatever is chosen."""
+        found = self._full[name]
+        for position, after in self._history[name]:
+            if self._steps[position].level:
+                break
+            found = after
+        return found
 
     def full(self, name: int) -> int:
         """All that was possible of the name at the start."""

@@ -70,7 +70,7 @@ def resolve_asking(
             return Resolution(pins=found.pins, edges=found.edges, how="proposed")
         trace("refused", None, found.fault)
         notes.append(f"the proposal was not taken: {found.fault}")
-    search = Search(asked, roots, bounds.rounds, trace)
+    search = Search(asked, roots, bounds, trace)
     try:
         outcome = search.run()
     except RoundsError:
@@ -80,6 +80,10 @@ def resolve_asking(
     found = walk(asked, roots, outcome)
     if found.fault:
         raise _gave_up(f"the search ended in an answer that does not hold: {found.fault}")
+    notes += [
+        f"{count} releases of {identifier.name} were not read: those around them cannot be used"
+        for identifier, count in sorted(search.skipped.items())
+    ]
     return Resolution(
         pins=found.pins,
         edges=found.edges,

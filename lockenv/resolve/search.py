@@ -13,7 +13,7 @@ from lockenv.resolve.shelf import ABSENT, Shelf
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from lockenv.resolve.answer import Root
+    from lockenv.resolve.answer import Bounds, Root
     from lockenv.resolve.asked import Asked
     from lockenv.resolve.protocol import Candidate, Requirement
     from lockenv.resolve.trace import Trace
@@ -25,6 +25,10 @@ _PATIENCE = 5
 # as were refused, up to a number that keeps connections busy without asking for much in vain.
 _FORETELL_AFTER = 3
 _FORETELL_MOST = 50
+
+
+# The first and the longest stride through a row of releases that cannot be used.
+_STRIDES = (4, 128)
 
 
 class RoundsError(Exception):
@@ -59,13 +63,26 @@ class _Row(NamedTuple):
     read: list[tuple[int, Candidate]]
 
 
+def _ladder(length: int) -> list[int]:
+    """The places that long strides through a row of this length touch if nothing stops them."""
+    stride, longest = _STRIDES
+    places = []
+    place = stride - 1
+    while place < length:
+        places.append(place)
+        stride = min(2 * stride, longest)
+        place += stride
+    return places
+
+
 class Search:
     """One search over all the roots; `run` may be called once."""
 
-    def __init__(self, asked: Asked, roots: Sequence[Root], rounds: int, trace: Trace) -> None:
+    def __init__(self, asked: Asked, roots: Sequence[Root], bounds: Bounds, trace: Trace) -> None:
         self._asked = asked
         self._roots = roots
-        self._bound = rounds
+        self._bounds = bounds
+        self._row = bounds.row
         self._trace = trace
         self.rounds = 0
         self._shelves: dict[Identifier, Shelf] = {}
@@ -83,6 +100,10 @@ class Search:
         self._locks: list[list[tuple[list[Requirement], int]]] = []
         self._keys: set[int] = set()  # the given clauses (by id) whose asks would have let some in
         self._rows: list[_Row | None] = []  # per name: what is on offer for what was asked last
+        self._needs: list[list[Clause]] = []  # per name: the facts about what it asks for
+        # Per name: what the candidates refused last in a row asked too much of, and how many.
+        self._streak: list[tuple[int, int]] = []
+        self.skipped: dict[Identifier, int] = {}  # how many releases were not read
         self._refused: list[int] = []  # per name: candidates refused in a row
         self._foretold: list[int] = []  # per name: the candidates that were hinted at
         self._lost: list[int] = []  # per name: how often others stood in its way
@@ -119,6 +140,10 @@ class Search:
                 checked = following is None
             if broken is not None:
                 learned, level = self._trail.learn(broken)
+                if level is None and any(leaf.assumed for leaf in learned.leaves()):
+                    self._trace("reread", None, "a refusal must not rest on what was not read")
+                    self._row = 0
+                    raise ReopenedError
                 if level is None:
                     return self._refusal(learned)
                 self._trail.jump(level)
@@ -152,6 +177,8 @@ class Search:
         self._known.append(0)
         self._onto.append([])
         self._refused.append(0)
+        self._needs.append([])
+        self._streak.append((NOWHERE, 0))
         self._foretold.append(0)
         self._lost.append(0)
         self._locks.append([])
@@ -206,6 +233,7 @@ class Search:
         else:
             clause = Clause(terms={name: bit, target: ~mask}, owner=name, requirement=requirement)
             self._facts[name, requirement] = clause
+            self._needs[name].append(clause)
             self._onto[target].append(clause)
         self._trail.add(clause)
         return clause
@@ -296,7 +324,7 @@ class Search:
 
     def _settle(self, name: int) -> Clause | None:
         self.rounds += 1
-        if self.rounds > self._bound:
+        if self.rounds > self._bounds.rounds:
             raise RoundsError
         candidate = self._pick(name)
         if candidate is None:
@@ -305,12 +333,13 @@ class Search:
         bit = shelf.bit(candidate)
         if not self._known[name] & bit:
             facts = self._learn_facts(name, bit, candidate)
-            culprits = self._culprits(name, facts)
+            against = self._levels_against(name, facts)
             broken = self._trail.propagate()
             if broken is not None or not self._trail.left[name] & bit:
                 self._trace("refuse", shelf.identifier, candidate.version_text)
-                return None if self._note_refused(name, bit, culprits) else broken
+                return None if self._note_refused(name, bit, against) else broken
         self._refused[name] = 0
+        self._streak[name] = (NOWHERE, 0)
         if not self._trail.settled(name):
             self._trace("choose", shelf.identifier, candidate.version_text)
             self._trail.choose(name, bit)
@@ -318,26 +347,32 @@ class Search:
             self._trace("follow", shelf.identifier, candidate.version_text)
         return None
 
-    def _culprits(self, name: int, facts: list[Clause]) -> list[int]:
-        """The chosen names that a candidate's requirements collide with."""
-        left = self._trail.left
-        return [
-            other
+    def _levels_against(self, name: int, facts: list[Clause]) -> list[int]:
+        """The choices that a candidate's requirements collide with.
+
+        Without those of names that were put first themselves: two must not overtake each other.
+        """
+        trail = self._trail
+        levels = [
+            trail.level_of(other, mask)
             for clause in facts
             for other, mask in clause.terms.items()
-            if other != name and not left[other] & ~mask and self._trail.chosen_at(other)
+            if other != name and not trail.left[other] & ~mask
         ]
+        return [level for level in levels if level and self._rank[trail.chosen[level - 1]]]
 
-    def _note_refused(self, name: int, bit: int, culprits: list[int]) -> bool:
-        """Count who stood in the way; whether the name goes before them from now on."""
+    def _note_refused(self, name: int, bit: int, against: list[int]) -> bool:
+        """Count whose choice stood in the way; whether the name goes before it from now on."""
         self._refused[name] += 1
         self._foretell(name, bit)
-        self._lost[name] += bool(culprits)
-        if self._lost[name] < _PATIENCE or self._rank[name] != 1 or not culprits:
+        if self._in_a_row(name, bit):
+            self._stride(name, bit)
+        self._lost[name] += bool(against)
+        if self._lost[name] < _PATIENCE or self._rank[name] != 1 or not against:
             return False
         self._rank[name] = 0
         self._trace("early", self._shelf[name].identifier, "others stood in its way")
-        self._trail.jump(min(self._trail.chosen_at(culprit) for culprit in culprits) - 1)
+        self._trail.jump(min(against) - 1)
         return True
 
     def _foretell(self, name: int, bit: int) -> None:
@@ -358,6 +393,63 @@ class Search:
         for candidate in upcoming:
             self._foretold[name] |= shelf.bit(candidate)
         self._asked.prefetch_requirements(upcoming)
+
+    # Long rows of releases that cannot be used, each for what it asks of one and the same name.
+
+    def _obstacles(self, name: int, bit: int) -> list[int]:
+        """The names of which this candidate asks for what no answer can have."""
+        trail = self._trail
+        return [
+            other
+            for clause in self._needs[name]
+            if clause.terms[name] & bit
+            for other, mask in clause.terms.items()
+            if other != name and not trail.always_left(other) & ~mask
+        ]
+
+    def _in_a_row(self, name: int, bit: int) -> bool:
+        """Whether enough candidates of the name met the same obstacle one after the other."""
+        obstacles = self._obstacles(name, bit)
+        former, count = self._streak[name]
+        if former in obstacles:
+            self._streak[name] = (former, count + 1)
+        else:
+            self._streak[name] = (obstacles[0], 1) if obstacles else (NOWHERE, 0)
+        return bool(self._row) and self._streak[name][1] >= self._row
+
+    def _stride(self, name: int, bit: int) -> None:
+        """From a candidate that met the obstacle to the first that does not, in long strides."""
+        obstacle, _ = self._streak[name]
+        self._streak[name] = (NOWHERE, 0)
+        shelf = self._shelf[name]
+        after = shelf.always & -2 * bit & self._trail.always_left(name)
+        row = list(shelf.of(after))
+        stride, longest = _STRIDES
+        met, free = -1, len(row)
+        assumed = 0
+        self._asked.prefetch_requirements([row[place] for place in _ladder(len(row))])
+        while free - met > 1:
+            place = min(met + stride, len(row) - 1) if free == len(row) else (met + free) // 2
+            if self._meets(obstacle, name, row[place]):
+                for passed in row[met + 1 : place]:
+                    assumed |= shelf.bit(passed) & ~self._known[name]
+                met = place
+                stride = min(2 * stride, longest)
+            else:
+                free = place
+        if assumed:
+            self._trace("assume", shelf.identifier, f"{assumed.bit_count()} releases are no better")
+            self.skipped[shelf.identifier] = (
+                self.skipped.get(shelf.identifier, 0) + assumed.bit_count()
+            )
+            self._trail.add(Clause(terms={name: assumed}, owner=name, assumed=True))
+
+    def _meets(self, obstacle: int, name: int, candidate: Candidate) -> bool:
+        self.rounds += 1
+        bit = self._shelf[name].bit(candidate)
+        if not self._known[name] & bit:
+            self._learn_facts(name, bit, candidate)
+        return obstacle in self._obstacles(name, bit)
 
     # Where nothing is on offer although something is possible.
 
