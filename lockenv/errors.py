@@ -11,7 +11,7 @@ The tree, by who must act, with the exit status of each family::
     ├── IntegrityError        4   hash, size, signature, hostile archive: stop, never retry
     ├── SourceError
     │   ├── NetworkError      5   may pass: time-out, 5xx, 429, a mirror amid its sync
-    │   └── UnavailableError  8   will not pass: credentials refused, gone, not in the store offline
+    │   └── UnavailableError  8   will not pass: refused, gone, not in the store offline
     ├── HostError             6   another machine: driver, glibc, architecture, kernel feature, interpreter
     └── ExternalError         7   a build backend, maintainer script or container tool failed
 

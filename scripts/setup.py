@@ -1,4 +1,4 @@
-"""Makes the tool's own environment: what `demo.py` and `test.py` share. Needs Python and venv only."""
+"""Makes the tool's own environment, for `demo.py` and `test.py`. Needs Python with venv only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def tool_python(*groups: str) -> Path:
     """The interpreter of an environment that has lockenv and the named dependency groups."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - this very message is for an older Python
         sys.exit("error: lockenv needs Python 3.11 or newer; run this with such a one")
     place = Path(os.environ.get("LOCKENV_TOOL_VENV", ROOT / ".venv-tool"))
     binaries = "Scripts" if os.name == "nt" else "bin"

@@ -1,4 +1,4 @@
-"""Install what the tests need and pass them. Run it as `python3 scripts/test.py [PYTEST ARGUMENTS]`.
+"""Install what the tests need and pass them: `python3 scripts/test.py [PYTEST ARGUMENTS]`.
 
 Tests that need the network, root or Debian packages run where these are, and say why they skip
 where they are not.

@@ -1,4 +1,4 @@
-"""``add`` and ``remove``: edit the manifest, lock, sync; where no solution exists, change nothing."""
+"""``add`` and ``remove``: edit the manifest, lock, sync; without a solution nothing changes."""
 
 from __future__ import annotations
 

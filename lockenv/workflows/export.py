@@ -12,7 +12,7 @@ from lockenv.model import Finding
 from lockenv.workflows.choice import choose
 from lockenv.workflows.environment import content_of
 from lockenv.workflows.files import read_text, write_atomically
-from lockenv.workflows.selection import AskedSelection
+from lockenv.workflows.selection import SILENT_SELECTION, AskedSelection
 from lockenv.workflows.sync import open_locked
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class ExportOptions:
     """What to write, and where; None is standard output."""
 
     form: str
-    selection: AskedSelection = AskedSelection()
+    selection: AskedSelection = SILENT_SELECTION
     output: str | None = None
     check: bool = False
 

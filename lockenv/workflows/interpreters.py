@@ -103,7 +103,7 @@ _FAILURE_LASTS = 600
 
 
 def _recent_failure(scene: Scene, artifact: Artifact, fetcher: StoreFetcher) -> str:
-    """Why the build could not be had a moment ago; empty if nobody tried or it lies in our store."""
+    """Why the build could not be had a moment ago; empty if nobody tried or we have it."""
     if (_folder(scene) / artifact.digest.hex).is_dir() or fetcher.has_blob(artifact.digest):
         return ""
     noted = fetcher.recall("unreachable", str(artifact.digest))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lockenv.errors import InputError
 from lockenv.materialize import read_installed
-from lockenv.workflows.selection import AskedSelection
+from lockenv.workflows.selection import SILENT_SELECTION, AskedSelection
 from lockenv.workflows.sync import SyncOptions, open_locked, sync, venv_root
 from lockenv.workflows.variables import environment
 
@@ -32,7 +32,7 @@ class RunOptions:
     """What to run, and where."""
 
     words: tuple[str, ...]
-    selection: AskedSelection = AskedSelection()
+    selection: AskedSelection = SILENT_SELECTION
     sync: bool = True
     venv: str | None = None
     writable: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What every verb is handed: the user's settings, where it was started, who watches, what time it is."""
+"""What every verb is handed: the user's settings, a place, who watches, and the time."""
 
 from __future__ import annotations
 

@@ -30,3 +30,7 @@ class AskedSelection:
             or self.all_groups
             or self.all_extras
         )
+
+
+#: Nothing was said.
+SILENT_SELECTION = AskedSelection()

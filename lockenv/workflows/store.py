@@ -1,4 +1,4 @@
-"""The store: its size, what may go, what is damaged, and filling it ahead (``cache``, ``fetch``)."""
+"""The store: its size, what may go, what is damaged, filling it (``cache``, ``fetch``)."""
 
 from __future__ import annotations
 

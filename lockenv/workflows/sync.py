@@ -30,7 +30,7 @@ from lockenv.workflows.interpreters import interpreter_for, is_path, still_answe
 from lockenv.workflows.network import open_network
 from lockenv.workflows.project import find_project, read_lock, read_project
 from lockenv.workflows.registry import register
-from lockenv.workflows.selection import AskedSelection
+from lockenv.workflows.selection import SILENT_SELECTION, AskedSelection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 class SyncOptions:
     """What ``sync`` is asked."""
 
-    selection: AskedSelection = AskedSelection()
+    selection: AskedSelection = SILENT_SELECTION
     inexact: bool = False
     project: bool = True
     editable: bool = True
@@ -183,7 +183,7 @@ def venv_root(scene: Scene, project: Path, named: str | None) -> Path:
 
 def _choice(scene: Scene, opened: Opened, options: SyncOptions, installed: Installed) -> Choice:
     python = options.python if options.python and not is_path(options.python) else None
-    choice = choose(
+    return choose(
         opened.lock,
         options.selection,
         platform=machine_here().platform,
@@ -192,7 +192,6 @@ def _choice(scene: Scene, opened: Opened, options: SyncOptions, installed: Insta
         remembered={} if options.reset else installed.selection,
         python=python,
     )
-    return choice
 
 
 def _recorded(installed: Installed, *, freethreaded: bool) -> VenvPython | None:

@@ -114,9 +114,7 @@ def _room(file: Path) -> str:
 
 
 FILES = sorted(
-    file
-    for file in PACKAGE.rglob("*.py")
-    if file.name not in {"__main__.py"} and file.parent != ROOT
+    file for file in PACKAGE.rglob("*.py") if file.name != "__main__.py" and file.parent != ROOT
 )
 ROOM_FILES = [file for file in FILES if _room(file) != "__init__"]
 

@@ -50,7 +50,7 @@ def command(  # noqa: PLR0913 - one parameter an option, as click calls it
     record: bool,
     check: bool,
 ) -> int:
-    """Build the OCI image that the lock describes: no daemon, no root, the same digest everywhere."""
+    """Build the OCI image that the lock describes: no daemon, no root, one digest everywhere."""
     from lockenv.workflows.image import ImageOptions, image  # noqa: PLC0415 - start-up
 
     options = ImageOptions(
