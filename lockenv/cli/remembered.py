@@ -236,8 +236,8 @@ def program_state() -> str:
             elif name != "__pycache__":
                 folders.append(path)
     found.sort()
-    # The first is where the script lies, or the current folder: no library is taken from there.
-    found += [f"{path} {times_of(path).split(' ')[0]}" for path in sys.path[1:]]
+    # A folder of libraries gets a new time whenever one comes, goes or changes its version.
+    found += [f"{path} {times_of(path)}" for path in sys.path if path.endswith("-packages")]
     return digest_of("\n".join(found).encode("utf-8", "surrogateescape"))
 
 
