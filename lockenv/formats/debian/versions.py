@@ -27,9 +27,10 @@ def is_version(text: str) -> bool:
 
 def _parts(text: str) -> tuple[tuple[str, int], ...]:
     # The pattern matches the empty string at the end, so every list ends in (_END, 0): that makes
-    # `1.0` greater than `1.0~rc1` and less than `1.0.1`.
+    # `1.0` greater than `1.0~rc1` and less than `1.0.1`. No revision means revision 0.
     return tuple(
-        (other.translate(_ORDER) + _END, int(digits or 0)) for other, digits in _PARTS.findall(text)
+        (other.translate(_ORDER) + _END, int(digits or 0))
+        for other, digits in _PARTS.findall(text or "0")
     )
 
 

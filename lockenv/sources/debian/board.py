@@ -101,6 +101,19 @@ class Board:
             for listed in self.there(relation.name)
         )
 
+    def held_before(self, alternatives: Alternatives, asker: str) -> bool:
+        """Whether what was there before the walk answers one of the alternatives."""
+        native = self.universe.native
+        for relation in alternatives:
+            keys = [(relation.name, architecture) for architecture in self.universe.architectures]
+            keys += [provider.key for provider in self.universe.providers(relation.name)]
+            for key in keys:
+                state = self.met(key)
+                current = state.current if state is not None else None
+                if current is not None and answers(relation, asker, current, native):
+                    return True
+        return False
+
     def is_broken(self, listed: Listed) -> bool:
         """Whether one of its own relations does not hold."""
         return any(

@@ -159,7 +159,12 @@ def _searched(
 ) -> Proposal:
     """The engine's answer, or the walk's with its problems where there is none."""
     requests = proposal.requests
-    source = DebianSource(question.universe, policy, first=proposal.chosen)
+    source = DebianSource(
+        question.universe,
+        policy,
+        first=proposal.chosen,
+        releases=[release for _, release in requests.releases],
+    )
     native = question.universe.native
     asks: list[Requirement] = []
     for one in (*requests.wanted, *base_roots, *question.installed):

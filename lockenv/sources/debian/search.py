@@ -110,8 +110,8 @@ def package_identifier(key: PackageName) -> Identifier:
 class DebianSource:
     """Implements the engine's ``Source`` over a universe.
 
-    ``first`` are the walk's choices, which are tried before all others; ``installed`` are the
-    packages of a base image, each of which must stay at some version.
+    ``first`` are the walk's choices, which are tried before all others. ``releases`` are those
+    that requests name (``package/release``): their versions are tried last, whatever their rank.
     """
 
     def __init__(
@@ -120,12 +120,12 @@ class DebianSource:
         policy: Callable[[PackageName], Listed | None],
         *,
         first: Mapping[PackageName, Listed],
-        recommends: bool = False,
+        releases: Collection[str] = (),
     ) -> None:
         self._universe = universe
         self._policy = policy
         self._first = first
-        self._recommends = recommends
+        self._releases = tuple(releases)
         self._choices: dict[Identifier, tuple[Option, ...]] = {}
         self._possible: dict[PackageName, tuple[Listed, ...]] = {}
 
@@ -136,8 +136,14 @@ class DebianSource:
             candidate = self._policy(key)
             best = [one for one in (self._first.get(key), candidate) if one is not None]
             lowest = candidate.priority if candidate is not None else 0
-            others = [one for one in self._universe.versions(*key) if one.priority >= lowest]
-            found = tuple(dict.fromkeys([*best, *others]))
+            versions = self._universe.versions(*key)
+            others = [one for one in versions if one.priority >= lowest]
+            named = [
+                one
+                for one in versions
+                if any(one.standing.is_release(release) for release in self._releases)
+            ]
+            found = tuple(dict.fromkeys([*best, *others, *named]))
             self._possible[key] = found
         return found
 

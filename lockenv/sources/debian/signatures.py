@@ -16,7 +16,10 @@ from shutil import which
 
 import pysequoia
 
-from lockenv.errors import IntegrityError
+from lockenv.errors import InputError, IntegrityError
+
+#: RFC 9580, 7.1; apt too accepts nothing before it.
+_CLEAR_SIGNED = b"-----BEGIN PGP SIGNED MESSAGE-----"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +38,11 @@ class Keyring:
     data: bytes
 
     def certificates(self) -> list[pysequoia.Cert]:
-        """Its keys; IntegrityError if it cannot be read."""
+        """Its keys; InputError if it cannot be read."""
         try:
             certificates = pysequoia.Cert.split_bytes(self.data)
         except (RuntimeError, ValueError) as error:
-            raise IntegrityError(
+            raise InputError(
                 "bad-keyring",
                 f"the keyring {self.name} cannot be read",
                 why=(_first_line(error),),
@@ -68,6 +71,13 @@ def verify_signed(
         asked.extend(identifiers)
         return certificates
 
+    if detached is None and not data.startswith(_CLEAR_SIGNED):
+        raise IntegrityError(
+            "bad-signature",
+            f"{name} is not a clear-signed text",
+            why=(f"it begins with {data[:40]!r}",),
+            fix="do not use this archive until you know why",
+        )
     try:
         if detached is None:
             result = pysequoia.verify(bytes=data, store=known)

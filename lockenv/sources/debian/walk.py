@@ -94,6 +94,8 @@ class Walk:
         self._reasons: dict[PackageName, Listed | None] = {one.key: None for one in there}
         self._choices: dict[str, Choice] = {}
         self._troubles: list[Trouble] = []
+        #: Candidates that a protected package forbade: by whom, through which relation.
+        self._sent_away: dict[PackageName, tuple[Listed, Relation, Listed]] = {}
 
     def install(
         self, requested: Sequence[Listed], alternatives: Sequence[Alternatives] = ()
@@ -274,6 +276,7 @@ class Walk:
             self._clash(one, relation, other)
             return False
         if propagate:
+            self._sent_away[other.key] = (one, relation, other)
             state.candidate = state.install
             if state.current is None:
                 state.protected = True
@@ -343,6 +346,19 @@ class Walk:
             done = self._board.delete(key, self._board.state(key)) and done
         return done
 
+    def _was_declined(self, candidate: Listed, alternatives: Alternatives) -> bool:
+        """Whether an installed package recommended this before and was left without it."""
+        current = self._board.state(candidate.key).current
+        if current is None:
+            return False
+        asker = current.architecture
+        former = [
+            group
+            for group in current.relations("recommends")
+            if any(relation.name == alternatives[0].name for relation in group)
+        ]
+        return bool(former) and not any(self._board.held_before(group, asker) for group in former)
+
     def _upgrade_binaries(self, candidate: Listed, call: _Call) -> None:
         """MarkInstall_UpgradeOtherBinaries: installed ones of the same source move along."""
         others = [
@@ -371,6 +387,8 @@ class Walk:
     ) -> bool:
         """MarkInstall_InstallDependencies for one group; no asker stands for the user."""
         critical = field_name != "recommends"
+        if asker and not critical and self._was_declined(asker, alternatives):
+            return True
         architecture = asker.architecture if asker else self._board.universe.native
         if self._board.holds(alternatives, architecture):
             if not (propagate and critical):
@@ -435,6 +453,12 @@ class Walk:
         text = render_alternatives(alternatives)
         names = tuple(relation.name for relation in alternatives)
         self._troubles.append(Trouble(asker, text, names, self._options.why_not(alternatives)))
+        architecture = asker.architecture if asker else self._board.universe.native
+        native = self._board.universe.native
+        for one, relation, other in list(self._sent_away.values()):
+            if any(answers(wanted, architecture, other, native) for wanted in alternatives):
+                self._reasons.setdefault(other.key, asker)
+                self._clash(one, relation, other)
 
 
 def default_policy(
