@@ -1,6 +1,7 @@
 """Plan (pure), then put files into a `Tree`: a venv, a root, or a layer."""
 
 from lockenv.materialize.image_build import BuildPlaces, build_image
+from lockenv.materialize.image_check import check_image
 from lockenv.materialize.image_plan import (
     CONSTANT_TIME,
     Base,
@@ -14,6 +15,7 @@ from lockenv.materialize.image_plan import (
     ProjectFile,
 )
 from lockenv.materialize.image_plan import Settings as ImageSettings
+from lockenv.materialize.image_read import FoundImage, image_of, open_image
 from lockenv.materialize.image_rules import NORMALISATION
 from lockenv.materialize.image_write import (
     image_index,
@@ -23,9 +25,11 @@ from lockenv.materialize.image_write import (
     write_layout,
 )
 from lockenv.materialize.interpreter import InterpreterArchive, materialize_interpreter
+from lockenv.materialize.layers_store import ImageStore
 from lockenv.materialize.layout import Layout, check_clashes, files_of, layout_of
 from lockenv.materialize.place import LINK_MODES, Placer
 from lockenv.materialize.plan import Change, Plan, plan
+from lockenv.materialize.root_apply import materialize_root
 from lockenv.materialize.skeleton import Skeleton, skeleton_of
 from lockenv.materialize.state import (
     STATE_NAME,
@@ -59,9 +63,11 @@ __all__ = [
     "Change",
     "Deb",
     "FolderTree",
+    "FoundImage",
     "ImagePlan",
     "ImagePython",
     "ImageSettings",
+    "ImageStore",
     "ImageWheel",
     "Installed",
     "InstalledPackage",
@@ -85,12 +91,16 @@ __all__ = [
     "add_skeleton",
     "build_image",
     "check_clashes",
+    "check_image",
     "files_of",
     "image_index",
+    "image_of",
     "is_current",
     "layout_of",
     "manifest_descriptor",
     "materialize_interpreter",
+    "materialize_root",
+    "open_image",
     "plan",
     "read_installed",
     "skeleton_of",

@@ -151,7 +151,7 @@ def check_project(scene: Scene, options: CheckOptions) -> list[Finding]:
 
             findings += host_findings(scene, lock, options.target)
         if "image" in options.layers and options.image:
-            from lockenv.workflows.image import image_findings  # noqa: PLC0415 - start-up
+            from lockenv.workflows.image_use import image_findings  # noqa: PLC0415 - start-up
 
             findings += image_findings(scene, project, lock, options.image, options.target)
     if "lock" not in options.layers:

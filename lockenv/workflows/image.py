@@ -69,12 +69,8 @@ class ImageOutcome:
 def image(scene: Scene, options: ImageOptions) -> ImageOutcome:
     """Build the image for each target, and put it where it was asked for."""
     mode = choose_mode()
-    opened = open_locked(scene)
+    opened, built = built_images(scene, options, mode)
     declared = _declared(opened, options)
-    built = [
-        _built(scene, opened, declared, target, mode)
-        for target in _targets(scene, opened, declared, options)
-    ]
     notes = _notes(built)
     if options.check:
         _built_again(scene, opened, declared, built, options)
@@ -94,6 +90,14 @@ def image(scene: Scene, options: ImageOptions) -> ImageOutcome:
             scene.directory / options.metadata_file, json.dumps(document, indent=2) + "\n"
         )
     return ImageOutcome(digest=digest, lines=tuple(lines), notes=tuple(notes))
+
+
+def built_images(scene: Scene, options: ImageOptions, mode: str) -> tuple[Opened, list[BuiltImage]]:
+    """The project and its image for each target, built or from the store."""
+    opened = open_locked(scene)
+    declared = _declared(opened, options)
+    targets = _targets(scene, opened, declared, options)
+    return opened, [_built(scene, opened, declared, target, mode) for target in targets]
 
 
 def _declared(opened: Opened, options: ImageOptions) -> Image:

@@ -224,8 +224,11 @@ def project_files(root: Path) -> Iterable[ProjectFile]:
     if listed.returncode == 0:
         names = sorted(set(listed.stdout.decode("utf-8", "surrogateescape").split("\0")) - {""})
     else:
+        layouts = {marker.parent for marker in root.rglob("oci-layout")}
         names = sorted(
-            path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()
+            path.relative_to(root).as_posix()
+            for path in root.rglob("*")
+            if path.is_file() and layouts.isdisjoint(path.parents)
         )
     for name in names:
         source = root / name

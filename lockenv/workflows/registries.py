@@ -7,10 +7,19 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockenv.errors import InputError
+from lockenv.errors import InputError, UnavailableError
 from lockenv.fetch import FetchOptions
-from lockenv.fetch.registry import Registry
-from lockenv.formats.oci import CONFIG_TYPE, INDEX_TYPE, MANIFEST_TYPE, describe, parse_reference
+from lockenv.fetch.registry import Registry, RemoteManifest
+from lockenv.formats.oci import (
+    CONFIG_TYPE,
+    DOCKER_INDEX_TYPE,
+    INDEX_TYPE,
+    MANIFEST_TYPE,
+    Reference,
+    describe,
+    parse_index,
+    parse_reference,
+)
 from lockenv.materialize import image_index, manifest_descriptor, top_digest
 from lockenv.settings import read_registry_logins
 from lockenv.tables.addresses import CONTAINER_REGISTRY
@@ -25,19 +34,47 @@ if TYPE_CHECKING:
 _HELPER_PATIENCE = 60
 
 
-def push_images(scene: Scene, built: Sequence[BuiltImage], text: str) -> list[str]:
-    """Push one image, or the index of several, to a reference; what was sent, a line each."""
+def reference_of(text: str) -> Reference:
+    """The reference that a user wrote; `InputError` if it is none."""
     try:
-        reference = parse_reference(text, CONTAINER_REGISTRY)
+        return parse_reference(text, CONTAINER_REGISTRY)
     except ValueError as error:
         raise InputError(
             "invalid-reference",
-            f"{text} names no place in a registry",
+            f"{text} names no image",
             why=str(error),
-            fix="write HOST/NAME:TAG",
+            fix="write HOST/NAME:TAG, or HOST/NAME@sha256:…",
         ) from error
+
+
+def open_registry(scene: Scene, reference: Reference) -> Registry:
+    """The registry of a reference, with the user's login there; to be closed after use."""
     options = FetchOptions(proxy=scene.settings.proxy, ca_bundle=scene.settings.ca_bundle)
-    registry = Registry(reference.registry, options, login_for(reference.repository))
+    return Registry(reference.registry, options, login_for(reference.repository))
+
+
+def platform_manifest(
+    registry: Registry, reference: Reference, architecture: str
+) -> RemoteManifest:
+    """The manifest of one architecture; an index is followed."""
+    found = registry.manifest(reference.repository, reference.version)
+    if found is not None and found.media_type in {INDEX_TYPE, DOCKER_INDEX_TYPE}:
+        index = parse_index(found.body, str(reference))
+        digests = [one.digest for one in index.manifests if one.architecture == architecture]
+        found = registry.manifest(reference.repository, digests[0]) if digests else None
+    if found is None:
+        raise UnavailableError(
+            "no-image",
+            f"{reference} is not in its registry for {architecture}",
+            fix="correct the reference, or push the image",
+        )
+    return found
+
+
+def push_images(scene: Scene, built: Sequence[BuiltImage], text: str) -> list[str]:
+    """Push one image, or the index of several, to a reference; what was sent, a line each."""
+    reference = reference_of(text)
+    registry = open_registry(scene, reference)
     lines = []
     try:
         sent = 0
