@@ -26,6 +26,7 @@ from lockenv.formats.oci import (
 from lockenv.formats.tar import Entry
 from lockenv.materialize.debian_database import DpkgPackage
 from lockenv.materialize.debian_package import convert_package
+from lockenv.materialize.image_base import base_config, base_entries, missing_packages
 from lockenv.materialize.image_layers import (
     DebFragment,
     directories_of,
@@ -38,7 +39,7 @@ from lockenv.materialize.image_layers import (
     system_plan,
     wheel_layers,
 )
-from lockenv.materialize.image_plan import CONSTANT_TIME, VENV_PREFIX, BuiltImage
+from lockenv.materialize.image_plan import CONSTANT_TIME, VENV_PREFIX, BuiltImage, BuiltLayer
 from lockenv.materialize.image_python import PythonMaker
 from lockenv.materialize.image_root import RootMaker
 from lockenv.materialize.layers_assemble import LayerPlan, assemble_layer, filtered
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lockenv.formats.oci import Compressor
-    from lockenv.materialize.image_plan import BuiltLayer, Deb, ImagePlan, ImagePython
+    from lockenv.materialize.image_plan import Deb, ImagePlan, ImagePython
     from lockenv.materialize.root_port import Confinement
     from lockenv.model import Progress
 
@@ -107,7 +108,8 @@ class _Builder:
 
     def build(self) -> BuiltImage:
         packages = self._convert()
-        links = merged_links(packages)
+        base = self._base_layers()
+        links = () if base else merged_links(packages)
         lost = left_out(packages)
         parts = {
             one.package.qualified: filtered(
@@ -130,17 +132,18 @@ class _Builder:
             packages=tuple(packages),
             left_out=lost,
             directories=directories_of(packages, links),
-            baseline=flattened(plans),
+            baseline=flattened(plans, base_entries(base, self.plan.epoch, self.store)),
             links=links,
+            base=base,
         )
-        if packages:
+        if packages or base:
             self.progress.started("configure")
             configured = root.configured()
             self.progress.finished("configure")
             plan = LayerPlan(name="configured", first=(), fragments=(configured,))
             futures.append(self._assemble(plan))
         futures += [self._assemble(plan) for plan in self._python(root)]
-        layers = tuple(future.result() for future in futures)
+        layers = base + tuple(future.result() for future in futures)
         return self._documents(layers, root)
 
     def _convert(self) -> list[DebFragment]:
@@ -154,10 +157,27 @@ class _Builder:
             package = DpkgPackage(facts=fragment.facts)
             return DebFragment(deb=deb, fragment=fragment, package=package)
 
-        by_size = sorted(plan.debs, key=lambda deb: -deb.path.stat().st_size)
+        layers = plan.base.layers if plan.base else ()
+        missing = missing_packages(plan.debs, [layer.path for layer in layers])
+        by_size = sorted(missing, key=lambda deb: -deb.path.stat().st_size)
         packages = sorted_packages(self.pool.map(convert, by_size))
         self.progress.finished("layer")
         return packages
+
+    def _base_layers(self) -> tuple[BuiltLayer, ...]:
+        """The base image's layers, as they are."""
+        base = self.plan.base
+        return tuple(
+            BuiltLayer(
+                name=f"base {number}",
+                media_type=layer.media_type,
+                digest=str(layer.digest),
+                size=layer.size,
+                diff_id=str(layer.diff_id),
+                path=layer.path,
+            )
+            for number, layer in enumerate(base.layers if base else (), start=1)
+        )
 
     def _assemble(self, plan: LayerPlan) -> Future[BuiltLayer]:
         return self.pool.submit(assemble_layer, plan, self.compressor, self.store)
@@ -211,7 +231,11 @@ class _Builder:
         if plan.python is not None:
             env["PATH"] = f"/{VENV_PREFIX}/bin:{search}"
             env["VIRTUAL_ENV"] = f"/{VENV_PREFIX}"
+        inherited = base_config(plan.base) if plan.base else None
+        if inherited is not None:
+            env = dict(line.partition("=")[::2] for line in inherited.env) | env
         env |= settings.env
+        command = settings.cmd or (() if settings.entrypoint else ("/bin/sh",))
         config = render_config(
             ImageConfig(
                 architecture=plan.architecture,
@@ -221,7 +245,7 @@ class _Builder:
                 history=tuple(layer.name for layer in layers),
                 env=tuple(f"{name}={value}" for name, value in sorted(env.items())),
                 entrypoint=settings.entrypoint,
-                cmd=settings.cmd or (() if settings.entrypoint else ("/bin/sh",)),
+                cmd=command,
                 user=settings.user,
                 workdir=settings.workdir,
                 ports=tuple(sorted(settings.ports)),
@@ -247,5 +271,5 @@ class _Builder:
             compressor=self.compressor.label,
             dropped=dropped,
             skipped=skipped,
-            root=root.key if self.plan.debs else "",
+            root=root.key if layers else "",
         )

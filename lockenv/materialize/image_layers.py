@@ -176,9 +176,9 @@ def wheel_layers(wheels: Sequence[tuple[str, Fragment]]) -> list[LayerPlan]:
     return [*plans, *([plain_plan("wheels", others)] if others else [])]
 
 
-def flattened(plans: Iterable[LayerPlan]) -> tuple[Entry, ...]:
-    """What the layers make together: the last word on each path."""
-    found: dict[str, Entry] = {}
+def flattened(plans: Iterable[LayerPlan], below: Iterable[Entry]) -> tuple[Entry, ...]:
+    """What the layers make together, over what is below: the last word on each path."""
+    found: dict[str, Entry] = {entry.path: entry for entry in below}
     for plan in plans:
         for entry in plan.entries:
             found[entry.path] = entry

@@ -175,15 +175,19 @@ def read_layer(image: FoundImage, number: int) -> Iterator[Entry]:
     """The members of one layer, each file with the digest of its content."""
     layer = image.layers[number]
     with image.open_blob(layer.digest) as file:
-        reader = Reader(decoded_layer(file), f"{image.name}, layer {number + 1}")
-        for entry in reader:
-            if entry.kind != "file":
-                yield entry
-                continue
-            hasher = hashlib.sha256()
-            for piece in reader.content():
-                hasher.update(piece)
-            yield replace(entry, digest=hasher.hexdigest())
+        yield from entries_of(Reader(decoded_layer(file), f"{image.name}, layer {number + 1}"))
+
+
+def entries_of(reader: Reader) -> Iterator[Entry]:
+    """The members of an archive, each file with the digest of its content."""
+    for entry in reader:
+        if entry.kind != "file":
+            yield entry
+            continue
+        hasher = hashlib.sha256()
+        for piece in reader.content():
+            hasher.update(piece)
+        yield replace(entry, digest=hasher.hexdigest())
 
 
 def decoded_layer(file: BinaryIO) -> IO[bytes]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lockenv.formats.oci import Compressor
     from lockenv.formats.tar import Entry
     from lockenv.materialize.image_layers import DebFragment
-    from lockenv.materialize.image_plan import ImagePlan
+    from lockenv.materialize.image_plan import BuiltLayer, ImagePlan
     from lockenv.materialize.layers_fragment import Fragment
     from lockenv.materialize.layers_store import ImageStore
     from lockenv.materialize.root_port import Confinement
@@ -46,6 +46,7 @@ class RootMaker:
     directories: tuple[Entry, ...]
     baseline: tuple[Entry, ...]
     links: tuple[tuple[str, str], ...]
+    base: tuple[BuiltLayer, ...] = ()
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -63,6 +64,7 @@ class RootMaker:
             "root",
             NORMALISATION,
             [one.deb.digest.hex for one in self.packages],
+            [layer.diff_id for layer in self.base],
             [self.plan.architecture, *self.plan.foreign],
             [self.plan.scripts, self.plan.epoch, self.plan.apt_sources, self.user],
         )
@@ -124,6 +126,7 @@ class RootMaker:
                 directories=self.directories,
                 baseline=self.baseline,
                 links=self.links,
+                base_layers=tuple(str(layer.path) for layer in self.base),
                 user=self.user,
                 files=files,
                 fragment=str(self._fragment),

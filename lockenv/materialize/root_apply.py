@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockenv.errors import HostError, IntegrityError
+from lockenv.errors import HostError, IntegrityError, LockenvError
 from lockenv.formats.tar import Reader
 from lockenv.materialize.image_read import decoded_layer
 
@@ -42,46 +42,84 @@ def materialize_root(
         answer = work / "answer.json"
         paths = [str(layer) for layer in layers]
         confinement.call("lockenv.materialize.root_apply:apply", str(folder), str(answer), *paths)
-        if not answer.exists():
-            confinement.call("lockenv.materialize.root_worker:remove", str(folder))
-            raise HostError(
-                "cannot-write-root",
-                "the image's root could not be laid out",
-                fix="make room, or name another folder with --cache-dir",
-            )
-        problem = json.loads(answer.read_bytes())
+        problem = json.loads(answer.read_bytes()) if answer.exists() else "it was ended"
     if problem:
         confinement.call("lockenv.materialize.root_worker:remove", str(folder))
-        raise IntegrityError("broken-layer", problem, fix="build or fetch the image again")
+        raise _broken(problem)
     done.write_text("{}")
     return folder
 
 
 def apply(confinement: Confinement, folder: str, answer: str, *layers: str) -> None:
-    """Lay the layers into a new folder; what is wrong with them, or "", goes to ``answer``."""
+    """Lay layers into a new folder; what is wrong with them, or "", goes to the file ``answer``."""
     shutil.rmtree(folder, ignore_errors=True)
     Path(folder).mkdir(parents=True)
+    try:
+        lay_layers(folder, layers, own=confinement.mode != "single")
+        problem = ""
+    except LockenvError as error:
+        problem = "; ".join((error.what, *error.why))
+    Path(answer).write_text(json.dumps(problem))
+
+
+def lay_layers(
+    folder: str, layers: Sequence[str], *, own: bool
+) -> tuple[tuple[str, int, int], ...]:
+    """Lay layers into a folder, in a child that is shut into it; the owners it could not set."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        try:
+            answer = _lay(folder, layers, own=own)
+            with os.fdopen(writer, "wb") as file:
+                file.write(json.dumps(answer).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as file:
+        text = file.read()
+    os.waitpid(child, 0)
+    answer = json.loads(text or b'{"problem": "the process that laid them out was ended"}')
+    if "problem" in answer:
+        raise _broken(answer["problem"])
+    return tuple((path, uid, gid) for path, uid, gid in answer["owners"])
+
+
+def _broken(problem: str) -> LockenvError:
+    if problem.startswith("disk: "):
+        return HostError(
+            "cannot-write-root",
+            "the image's root could not be laid out",
+            why=(problem.removeprefix("disk: "),),
+            fix="make room, or name another folder with --cache-dir",
+        )
+    return IntegrityError("broken-layer", problem, fix="build or fetch the image again")
+
+
+def _lay(folder: str, layers: Sequence[str], *, own: bool) -> dict[str, object]:
     os.umask(0)
-    reply = os.open(answer, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     opened = [Path(layer).open("rb") for layer in layers]  # noqa: SIM115  needed after the chroot
     os.chroot(folder)
     os.chdir("/")
-    problem = ""
+    owners: dict[str, tuple[int, int]] = {}
     try:
         for file, layer in zip(opened, layers, strict=True):
-            reader = Reader(decoded_layer(file), layer)
-            applied = _Layer(reader, own=confinement.mode != "single")
-            applied.run()
+            _Layer(Reader(decoded_layer(file), layer), owners, own=own).run()
     except IntegrityError as error:
-        problem = "; ".join((error.what, *error.why))
-    os.write(reply, json.dumps(problem).encode())
+        return {"problem": "; ".join((error.what, *error.why))}
+    except OSError as error:
+        return {"problem": f"disk: {error.strerror}: {error.filename}"}
+    there = [(path, *ids) for path, ids in owners.items() if os.path.lexists(path)]
+    return {"owners": there}
 
 
 class _Layer:
-    """One layer; ``own`` is false where files cannot be given away."""
+    """One layer; ``own`` is false where files cannot be given away, then ``owners`` has them."""
 
-    def __init__(self, reader: Reader, *, own: bool) -> None:
+    def __init__(self, reader: Reader, owners: dict[str, tuple[int, int]], *, own: bool) -> None:
         self._reader = reader
+        self._owners = owners
         self._own = own
         self._folders: list[tuple[str, int]] = []
         self._ours: set[str] = set()
@@ -122,6 +160,8 @@ class _Layer:
             return
         if self._own:
             os.chown(path, entry.uid, entry.gid, follow_symlinks=False)
+        else:
+            self._owners[path] = (entry.uid, entry.gid)
         if entry.kind != "symlink":
             Path(path).chmod(entry.mode)
             for name, value in entry.xattrs:

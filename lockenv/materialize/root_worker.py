@@ -23,6 +23,7 @@ from lockenv.materialize.debian_database import (
 )
 from lockenv.materialize.image_plan import CONSTANT_TIME, PYTHON_PREFIX, VENV_PREFIX
 from lockenv.materialize.layers_fragment import Fragment, FragmentWriter, read_fragment
+from lockenv.materialize.root_apply import lay_layers
 from lockenv.materialize.root_configure import Configurer
 from lockenv.materialize.root_native import configure_natively
 from lockenv.materialize.root_order import RootAnswer, parse_order, render_answer
@@ -31,7 +32,7 @@ from lockenv.materialize.root_unpack import Parcel, unpack
 from lockenv.materialize.root_user import add_user
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from lockenv.formats.tar import Entry
     from lockenv.materialize.root_order import RootOrder
@@ -62,6 +63,9 @@ class _Builder:
         root = Path(order.root)
         root.mkdir(parents=True)
         root.chmod(0o755)
+        if order.base_layers:
+            owners = lay_layers(order.root, order.base_layers, own=self._owns)
+            self._record(owners)
         for path, target in order.links:
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).symlink_to(target)
@@ -86,13 +90,28 @@ class _Builder:
             return self.confinement.owners.owner(status)
         return status.st_uid, status.st_gid
 
+    @property
+    def _owns(self) -> bool:
+        return self.confinement.owners is None
+
+    def _record(self, owners: Iterable[tuple[str, int, int]]) -> None:
+        if self.confinement.owners is not None:
+            self.confinement.owners.set_owners(
+                (f"{self.order.root}/{path}", uid, gid) for path, uid, gid in owners
+            )
+
     def _configure(self) -> None:
         configurer = Configurer(
             root=self.order.root,
             epoch=self.order.epoch,
             confinement=self.confinement,
         )
-        base_names = essential_closure([package.unpacked for package in self.packages])
+        # A base image has its own essential packages, configured long since.
+        base_names = (
+            set()
+            if self.order.base_layers
+            else essential_closure([package.unpacked for package in self.packages])
+        )
         base = [package for package in self.packages if package.unpacked.name in base_names]
         rest = [package for package in self.packages if package.unpacked.name not in base_names]
         late = [package for package in rest if package.unpacked.facts["diverts"]]
@@ -148,14 +167,11 @@ class _Builder:
             [entry for entry in self.order.directories if entry.path in names],
             parcels,
             self.order.compression,
-            own=self.confinement.owners is None,
+            own=self._owns,
         )
         for path, stamp in traces.stamps.items():
             self.stamps[path.removesuffix(".dpkg-new")] = stamp
-        if self.confinement.owners is not None:
-            self.confinement.owners.set_owners(
-                (f"{self.order.root}/{path}", uid, gid) for path, uid, gid in traces.owners
-            )
+        self._record(traces.owners)
 
     def _write_database(
         self, fresh: Sequence[_Package], known: Sequence[_Package], state: str = "unpacked"
@@ -173,7 +189,7 @@ class _Builder:
         with (folder / "status").open("a", encoding="utf-8", errors="surrogateescape") as file:
             file.write(render_status((package.unpacked for package in fresh), state))
         for name, text in render_triggers(package.unpacked for package in known).items():
-            (folder / "triggers" / name).write_text(text)
+            _add_lines(folder / "triggers" / name, text)
 
     def _activate(self, configured: Sequence[_Package], fresh: Sequence[_Package]) -> None:
         paths = (entry.path for package in fresh for entry in package.fragment.entries)
@@ -222,6 +238,13 @@ class _Builder:
             with Path(self.order.root, entry.path).open("rb", buffering=0) as file:
                 while piece := file.read(_READ):
                     yield piece
+
+
+def _add_lines(file: Path, text: str) -> None:
+    """Add lines that a file lacks; a base image has some."""
+    known = file.read_text().splitlines(keepends=True) if file.exists() else []
+    fresh = [line for line in text.splitlines(keepends=True) if line not in known]
+    file.write_text("".join([*known, *fresh]))
 
 
 def _load(order: RootOrder) -> list[_Package]:
