@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 #: No file that anybody installs is larger.
 LIMIT = 64 << 30
 _CHUNK = 1 << 20
+#: A connection that brings fewer bytes than this counts as one more failure: a server that sends a
+#: little and hangs up, again and again, must not keep anybody waiting for hours.
+_PROGRESS = 1 << 18
 
 
 class _Arrival:
@@ -171,7 +174,7 @@ class Downloads:
                 self._one_connection(arrival, address, limit)
             except NetworkError:
                 # Progress renews patience: a large file over a bad line still arrives.
-                if arrival.size > before:
+                if arrival.size - before >= _PROGRESS:
                     pauses = self._patience.pauses()
                 pause = next(pauses, None)
                 if pause is None:

@@ -14,7 +14,6 @@ names in ``variables``.
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable, Mapping
 
 #: The folder that holds the package ``lockenv`` under test.

@@ -27,7 +27,7 @@ PLATFORM = machine_here().platform
 OTHER = "macos-arm64"
 
 
-def pyproject(  # noqa: PLR0913 - what a manifest may say
+def pyproject(
     index: IndexServer,
     *,
     name: str = "demo-project",
@@ -84,7 +84,8 @@ def _write(folder, files):
     inside = f"{stem}.dist-info"
     requires = "".join(f"Requires-Dist: {one}\\n" for one in project.get("dependencies", []))
     files[f"{inside}/METADATA"] = (
-        f"Metadata-Version: 2.1\\nName: {project['name']}\\nVersion: {project['version']}\\n{requires}"
+        f"Metadata-Version: 2.1\\nName: {project['name']}\\n"
+        f"Version: {project['version']}\\n{requires}"
     )
     files[f"{inside}/WHEEL"] = (
         "Wheel-Version: 1.0\\nGenerator: tiny\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"
@@ -119,5 +120,5 @@ def build_editable(folder, config_settings=None, metadata_directory=None):
 
 
 def backend_wheel(version: str = "1.0") -> Built:
-    """A build backend named ``tinybackend``: builds a project that is one module beside its manifest."""
+    """A build backend, ``tinybackend``, for a project that is one module beside its manifest."""
     return wheel("tinybackend", version, files={"tinybackend.py": BACKEND})
