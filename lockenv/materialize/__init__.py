@@ -1,9 +1,11 @@
 """Plan (pure), then put files into a `Tree`: a venv, a root, or a layer."""
 
+from lockenv.materialize.image_base import base_packages
 from lockenv.materialize.image_build import BuildPlaces, build_image
-from lockenv.materialize.image_check import check_image
+from lockenv.materialize.image_check import check_digests, check_image, check_recorded
 from lockenv.materialize.image_plan import (
     CONSTANT_TIME,
+    ENVIRONMENT_LABEL,
     Base,
     BaseLayer,
     BuiltImage,
@@ -35,6 +37,7 @@ from lockenv.materialize.state import (
     STATE_NAME,
     Installed,
     InstalledPackage,
+    distrust,
     is_current,
     read_installed,
 )
@@ -52,6 +55,7 @@ from lockenv.materialize.verify import verify_venv
 
 __all__ = [
     "CONSTANT_TIME",
+    "ENVIRONMENT_LABEL",
     "LINK_MODES",
     "NORMALISATION",
     "STATE_NAME",
@@ -89,9 +93,13 @@ __all__ = [
     "WriteOptions",
     "add_files",
     "add_skeleton",
+    "base_packages",
     "build_image",
     "check_clashes",
+    "check_digests",
     "check_image",
+    "check_recorded",
+    "distrust",
     "files_of",
     "image_index",
     "image_of",

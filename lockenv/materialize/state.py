@@ -10,13 +10,13 @@ import contextlib
 import json
 import os
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lockenv.fields import Fields
+from lockenv.values import dataclass, field, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from lockenv.materialize.layout import Layout
@@ -259,3 +259,11 @@ def _foreign(dist_info: str) -> InstalledPackage:
     name, _, version = dist_info.removesuffix(".dist-info").partition("-")
     normal = re.sub(r"[-_.]+", "-", name).lower()
     return InstalledPackage(name=normal, version=version, dist_info=dist_info)
+
+
+def distrust(root: Path, names: Iterable[str]) -> None:
+    """Note in the state that these packages are not what they were: the next change renews them."""
+    installed = read_installed(root)
+    state = replace(installed, key="", touched=tuple({*installed.touched, *names}))
+    ours = tuple(package for package in installed.packages if package.is_ours)
+    write_state(root, render_state(state, ours, {}))

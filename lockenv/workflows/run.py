@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
 
 from lockenv.errors import InputError
 from lockenv.materialize import read_installed
+from lockenv.values import dataclass
 from lockenv.workflows.selection import SILENT_SELECTION, AskedSelection
 from lockenv.workflows.sync import SyncOptions, open_locked, sync, venv_root
 from lockenv.workflows.variables import environment
@@ -76,7 +79,34 @@ def run(
             )
         kept = installed.selection.get("digest", "")
         digest = kept if isinstance(kept, str) else ""
+    for name in options.writable:
+        make_private(root, name)
     return start(options.words, environment(os.environ, str(root), digest), root)
+
+
+def make_private(root: Path, name: str) -> None:
+    """Give the environment copies of its own of one package's files, and leave to write them.
+
+    Everything else stays shared with the store. `InputError` where there is no such package.
+    """
+    installed = read_installed(root)
+    wanted = canonicalize_name(name)
+    package = next((one for one in installed.packages if one.name == wanted), None)
+    if package is None:
+        raise InputError(
+            "no-package", f"{root} has no package {name}", fix="name an installed package"
+        )
+    site = root / installed.site_packages
+    record = (site / package.dist_info / "RECORD").read_text(encoding="utf-8")
+    for row in csv.reader(record.splitlines()):
+        file = site / row[0]
+        if not file.is_file() or not file.resolve().is_relative_to(root.resolve()):
+            continue
+        if file.stat().st_nlink > 1 or not os.access(file, os.W_OK):
+            own = file.with_name(f".{file.name}.{os.getpid()}")
+            shutil.copyfile(file, own)
+            own.chmod((file.stat().st_mode & 0o777) | 0o200)
+            own.replace(file)
 
 
 def start(words: tuple[str, ...], variables: Mapping[str, str], root: Path) -> int:

@@ -16,6 +16,7 @@ from lockenv.materialize import (
     WantedEnvironment,
     WantedPackage,
     WriteOptions,
+    distrust,
     plan,
     read_installed,
     verify_venv,
@@ -29,7 +30,12 @@ from lockenv.workflows.environment import Content, content_of, wanted_file, want
 from lockenv.workflows.interpreters import interpreter_for, is_path, still_answers
 from lockenv.workflows.network import open_network
 from lockenv.workflows.project import find_project, read_lock, read_project
-from lockenv.workflows.registry import register
+from lockenv.workflows.registry import (
+    forget_damage,
+    is_damaged,
+    note_damage,
+    register,
+)
 from lockenv.workflows.selection import SILENT_SELECTION, AskedSelection
 
 if TYPE_CHECKING:
@@ -105,6 +111,8 @@ def sync(scene: Scene, options: SyncOptions) -> SyncOutcome:
         notes += [note] if note else []
         shop = Workshop(scene=scene, fetcher=fetcher, python=python, target=choice.target)
         wanted = _wanted(shop, opened, content, choice, root, options)
+        if not options.dry_run and is_damaged(scene.settings.data_dir, root):
+            installed = _without_damage(scene, root, wanted)
         todo = plan(installed, wanted, exact=not options.inexact)
         if not options.dry_run:
             needed = {one.digest for one in todo.wheels}
@@ -121,6 +129,7 @@ def sync(scene: Scene, options: SyncOptions) -> SyncOutcome:
             write_options = WriteOptions(link_mode=link_mode, exact=not options.inexact)
             todo = write_venv(wanted, unpacked, write_options, scene.progress)
             register(scene.settings.data_dir, root)
+            forget_damage(scene.settings.data_dir, root)
     return SyncOutcome(
         root=root,
         key=wanted.key,
@@ -131,6 +140,16 @@ def sync(scene: Scene, options: SyncOptions) -> SyncOutcome:
         notes=tuple(notes),
         summary=_summary(root, opened.root, todo, len(wanted.packages), dry=options.dry_run),
     )
+
+
+def _without_damage(scene: Scene, root: Path, wanted: WantedEnvironment) -> Installed:
+    """The environment as found, with packages whose files were changed marked for renewal."""
+    store = UnpackedStore(scene.settings.cache_dir / "unpacked")
+    findings = verify_venv(wanted, store)
+    names = sorted({finding.package for finding in findings if finding.package})
+    if names and read_installed(root).is_ours:
+        distrust(root, names)
+    return read_installed(root)
 
 
 def open_locked(scene: Scene, *, frozen: bool = False) -> Opened:
@@ -238,7 +257,9 @@ def _wanted(
         name = content.to_build[0].package.name
         raise InputError("no-wheel", f"{name} has no wheel for {choice.target}", fix="lockenv lock")
     own = content.project if options.project else None
-    if own is not None and not options.dry_run:
+    if own is not None and options.dry_run:
+        packages += _installed_project(content, read_installed(root), opened.root)
+    elif own is not None:
         build = next(one for one in content.selection.builds if one.name == own.name)
         packages.append(built_project(shop, build, own, opened.root, editable=options.editable))
     return WantedEnvironment(
@@ -311,7 +332,10 @@ def environment_findings(
         prompt=installed.prompt,
     )
     store = UnpackedStore(scene.settings.cache_dir / "unpacked")
-    return [replace(finding, target=choice.target) for finding in verify_venv(wanted, store)]
+    findings = [replace(finding, target=choice.target) for finding in verify_venv(wanted, store)]
+    if any(finding.code == "LE304" for finding in findings):
+        note_damage(scene.settings.data_dir, root)
+    return findings
 
 
 def _installed_project(content: Content, installed: Installed, root: Path) -> list[WantedPackage]:
