@@ -7,15 +7,23 @@ from lockenv.cli.remembered import question_of, remembered_status
 
 def main() -> None:
     """Run the command line of this process and exit with its status (contract 5)."""
-    arguments = sys.argv[1:]
+    try:
+        status = _answered(sys.argv[1:])
+    except KeyboardInterrupt:  # while modules were still being loaded
+        sys.stderr.write("interrupted\n")
+        status = 130
+    _flush(status)
+    sys.exit(status)
+
+
+def _answered(arguments: "list[str]") -> int:
     question = question_of(arguments)
     status = remembered_status(arguments, question)
     if status is None:
         from lockenv.cli.app import run  # noqa: PLC0415 - heavy: only when the answer is not known
 
         status = run(arguments, question)
-    _flush(status)
-    sys.exit(status)
+    return status
 
 
 def _flush(status: int) -> None:

@@ -92,7 +92,7 @@ def read_installed(root: Path) -> Installed:
     return Installed(
         exists=True,
         is_ours=True,
-        was_interrupted=state.text("status") != "complete",
+        was_interrupted=state.text("status") != "complete" or not _stands(root, state),
         key=state.text("key") or "",
         root=state.text("root") or "",
         site_packages=site_packages,
@@ -138,6 +138,15 @@ def is_current(root: Path, key: str) -> bool:
     if not isinstance(recorded, dict) or not recorded:
         return False
     return all(_stamp(root / name) == stamp for name, stamp in recorded.items())
+
+
+def _stands(root: Path, state: Fields) -> bool:
+    """Whether the environment's own files are those that were written: they are made anew if not."""
+    recorded = state.raw("stamps")
+    own = {"pyvenv.cfg", "bin/python", "Scripts/python.exe"}
+    return isinstance(recorded, dict) and all(
+        _stamp(root / name) == stamp for name, stamp in recorded.items() if name in own
+    )
 
 
 def render_state(

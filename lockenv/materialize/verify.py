@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockenv.materialize.layout import Layout, files_of, layout_of
 from lockenv.materialize.removal import read_record
+from lockenv.materialize.skeleton import skeleton_of
 from lockenv.materialize.state import InstalledPackage, read_installed
 from lockenv.model import Finding
 
@@ -79,6 +81,11 @@ def _interpreter_findings(installed: Installed, wanted: WantedEnvironment) -> It
         return
     scripts = "Scripts/python.exe" if python.system == "win32" else "bin/python"
     link = Path(wanted.root) / scripts
+    config = Path(wanted.root) / "pyvenv.cfg"
+    skeleton = skeleton_of(layout_of(wanted.root, python), python, wanted.prompt)
+    written = next(file for file in skeleton.files if file.path == config.name)
+    if _hash(str(config)) != written.digest:
+        yield _finding("LE304", f"{config} is not as sync wrote it", None, config.name)
     try:
         leads_there = python.system == "win32" or link.resolve(strict=True) == Path(
             python.executable
@@ -132,7 +139,11 @@ def _file_findings(
         if found != digest:
             fact = "is missing" if found is None else f"is not what {source} has"
             findings.append(
-                _finding("LE304", f"{path} of {package.name} {fact}", package.name, path)
+                replace(
+                    _finding("LE304", f"{path} of {package.name} {fact}", package.name, path),
+                    # A sync looks at packages, not at each of their files.
+                    fix=f"remove {layout.root}, then {_SYNC}",
+                )
             )
     return findings
 

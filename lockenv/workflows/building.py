@@ -10,7 +10,6 @@ import json
 import shutil
 import tempfile
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +28,7 @@ from lockenv.materialize import (
 )
 from lockenv.model import Digest, Wanted
 from lockenv.sandbox import Backend, build_editable, build_requirements, build_wheel
+from lockenv.values import dataclass
 from lockenv.workflows.files import names_in, read_bytes
 
 if TYPE_CHECKING:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 from packaging.version import Version
 
 from lockenv.model import Ask, BuildPackage, BuildSystem, LockedBuild, Origin
+from lockenv.values import dataclass, replace
 from lockenv.workflows.alignment import Steer
 from lockenv.workflows.cells import Root
 from lockenv.workflows.python_layer import chosen_packages

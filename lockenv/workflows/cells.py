@@ -7,7 +7,6 @@ the former lock, whose interpreter stays as long as the manifest admits it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
@@ -27,6 +26,7 @@ from lockenv.model import (
     sha256,
 )
 from lockenv.tables.builds import newest_build
+from lockenv.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from lockenv.lockfile import (
     stale,
 )
 from lockenv.model import LOCK_NAME, Finding
+from lockenv.values import dataclass, replace
 from lockenv.workflows.cells import expand
 from lockenv.workflows.files import read_bytes
 from lockenv.workflows.project import Project, manifest_in, read_project

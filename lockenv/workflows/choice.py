@@ -6,7 +6,6 @@ machine's, else the only one whose platform is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
@@ -15,6 +14,7 @@ from lockenv.errors import InputError
 from lockenv.fields import nearest
 from lockenv.lockfile import selections_of
 from lockenv.model import LOCK_NAME
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

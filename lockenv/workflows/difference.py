@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockenv.errors import InputError
@@ -17,6 +16,7 @@ from lockenv.lockfile import (
     render_diff_text,
 )
 from lockenv.model import LOCK_NAME, Lock
+from lockenv.values import dataclass
 from lockenv.workflows.files import read_text
 from lockenv.workflows.project import find_project
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from lockenv.host import (
 from lockenv.lockfile import target_of
 from lockenv.model import CudaFacts
 from lockenv.sandbox import abilities
+from lockenv.values import dataclass, field
 from lockenv.workflows.choice import choose_target
 from lockenv.workflows.files import read_text
 from lockenv.workflows.project import find_project, read_lock

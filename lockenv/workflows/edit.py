@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockenv.errors import InputError
 from lockenv.manifest import Where, add_requirement, parse_manifest, remove_requirement
+from lockenv.values import dataclass
 from lockenv.workflows.files import read_text, write_atomically
 from lockenv.workflows.lock import LockOptions, lock
 from lockenv.workflows.project import Project, find_project, load_beside

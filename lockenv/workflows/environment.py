@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockenv.formats.wheel import render_archive_url, render_provenance_url, render_vcs_url
 from lockenv.lockfile import environment_digest, select
 from lockenv.materialize import WantedPackage
 from lockenv.model import Wanted
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from lockenv.lockfile import SelectedPackage, Selection

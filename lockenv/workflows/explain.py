@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
@@ -15,6 +14,7 @@ from lockenv.host import machine_here
 from lockenv.lockfile import Edge, select, selections_of
 from lockenv.manifest import line_of
 from lockenv.model import LOCK_NAME
+from lockenv.values import dataclass, field
 from lockenv.workflows.choice import choose_target
 from lockenv.workflows.sync import open_locked
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockenv.errors import InputError
 from lockenv.host import machine_here
 from lockenv.interchange import is_pylock_name, render_pylock, render_requirements
 from lockenv.model import Finding
+from lockenv.values import dataclass
 from lockenv.workflows.choice import choose
 from lockenv.workflows.environment import content_of
 from lockenv.workflows.files import read_text, write_atomically

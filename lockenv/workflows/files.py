@@ -7,10 +7,10 @@ import errno
 import os
 import tempfile
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lockenv.errors import InputError, LockenvError
+from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +25,7 @@ from lockenv.model import (
     parse_digest,
 )
 from lockenv.sandbox import Confinement, choose_mode
+from lockenv.values import dataclass, replace
 from lockenv.workflows.choice import Choice, choose_target
 from lockenv.workflows.environment import content_of
 from lockenv.workflows.files import write_atomically

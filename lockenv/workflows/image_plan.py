@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -23,6 +22,7 @@ from lockenv.materialize import (
 )
 from lockenv.model import ArchiveState, Artifact, Digest, Lock, LockedSystemPackage, Wanted
 from lockenv.sources.debian import wanted_package as wanted_deb
+from lockenv.values import replace
 from lockenv.workflows.building import Workshop, built_project
 from lockenv.workflows.environment import wanted_file, wanted_package
 from lockenv.workflows.interpreters import interpreter_for

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
@@ -13,6 +12,7 @@ from lockenv.formats.toml import parse_toml
 from lockenv.host import machine_here
 from lockenv.manifest import Start, extend_pyproject, new_manifest, parse_requirements
 from lockenv.model import LOCK_NAME, PLATFORMS
+from lockenv.values import dataclass
 from lockenv.workflows.files import read_text, write_atomically
 from lockenv.workflows.project import load_beside
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
@@ -23,6 +22,7 @@ from lockenv.lockfile import (
 )
 from lockenv.manifest import set_sdist_policy, unread_inputs
 from lockenv.model import LOCK_NAME, Lock
+from lockenv.values import dataclass, field
 from lockenv.workflows.cells import expand
 from lockenv.workflows.export import declared_exports
 from lockenv.workflows.files import read_text, write_atomically

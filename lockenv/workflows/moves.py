@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from packaging.utils import canonicalize_name
 
 from lockenv.errors import InputError
 from lockenv.manifest import parse_age, parse_as_of
+from lockenv.values import dataclass, field
 from lockenv.workflows.python_layer import Limits
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from lockenv.errors import DriftError, InputError
 from lockenv.lockfile import parse_lock
 from lockenv.manifest import choose_manifest, line_of, parse_manifest
 from lockenv.model import LOCK_NAME, Lock, Manifest, Origin
+from lockenv.values import dataclass
 from lockenv.workflows.files import is_there, read_text
 
 if TYPE_CHECKING:

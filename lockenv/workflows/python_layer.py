@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
@@ -25,6 +24,7 @@ from lockenv.sources.python import (
     pin,
 )
 from lockenv.tables.addresses import PYTHON_INDEX
+from lockenv.values import dataclass, replace
 from lockenv.workflows.assemble import Chosen
 from lockenv.workflows.cells import Cell, Root
 

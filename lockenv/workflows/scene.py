@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lockenv.model import SILENT, Progress
+from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable

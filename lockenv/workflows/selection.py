@@ -4,7 +4,7 @@ default (contract 4).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from lockenv.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
@@ -19,6 +18,7 @@ from lockenv.lockfile import (
 )
 from lockenv.model import DirectoryPin, Lock, LockedPackage
 from lockenv.resolve import render_event
+from lockenv.values import dataclass, replace
 from lockenv.workflows.alignment import Difference, Steer, solve_aligned
 from lockenv.workflows.assemble import Chosen, locked_packages
 from lockenv.workflows.builds import locked_builds

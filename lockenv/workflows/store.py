@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockenv.errors import InputError
 from lockenv.lockfile import parse_lock
 from lockenv.model import Wanted
+from lockenv.values import dataclass
 from lockenv.workflows.choice import choose_target
 from lockenv.workflows.environment import wanted_file
 from lockenv.workflows.files import read_text

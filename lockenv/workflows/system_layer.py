@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lockenv.errors import InputError
 from lockenv.model import SystemPackage
 from lockenv.sources.debian import Kept, SystemRequest, World, lock_system
+from lockenv.values import dataclass, replace
 from lockenv.workflows.cells import with_python
 
 if TYPE_CHECKING:

@@ -1,0 +1,403 @@
+"""The CUDA layer of `lock`: what each cell declares, its resolution with CUDA, what it needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from packaging.requirements import Requirement
+
+from lockenv.errors import FaultsError, NoSolutionError
+from lockenv.fields import Fault
+from lockenv.formats.toml import fault_at
+from lockenv.manifest import fill_placeholders
+from lockenv.model import Ask, Cuda, Origin
+from lockenv.resolve import Root as Asked
+from lockenv.resolve import UnsolvableError, resolve
+from lockenv.sources.cuda import (
+    CudaAsk,
+    Desk,
+    Fleet,
+    Means,
+    NoCudaSolutionError,
+    can_have_cuda,
+    check_declaration,
+    describe_python,
+    driver_note,
+    explain,
+    lock_facts,
+    lock_redistributables,
+    merge,
+    needed_facts,
+    read_fleet,
+    rejection_lines,
+    resolve_with_cuda,
+    unprovided_lines,
+)
+from lockenv.sources.python import PYPI
+from lockenv.tables.cuda_names import is_mentioned
+from lockenv.workflows.cells import Root
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+
+    from lockenv.fetch import StoreFetcher
+    from lockenv.model import CudaComponent, CudaFacts, LockedTarget, Manifest
+    from lockenv.resolve import Event, Resolution
+    from lockenv.sources.cuda import CudaResolution, WheelFile
+    from lockenv.sources.python import PythonSource
+    from lockenv.workflows.cells import Cell
+    from lockenv.workflows.project import Project
+    from lockenv.workflows.python_layer import PythonAnswer
+    from lockenv.workflows.solving import Question
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Where a requirement stands whose name follows the resolver."""
+
+    text: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """What holds for one cell: its merged declaration (False refuses CUDA), understood."""
+
+    cuda: Cuda | Literal[False] | None
+    fleet: Fleet | None
+    templates: tuple[tuple[str, Origin], ...] = ()
+
+    @property
+    def asks_for_cuda(self) -> bool:
+        """Whether CUDA has a part in the answer whatever packages are chosen."""
+        return bool(self.templates) or bool(self.fleet is not None and self.fleet.components)
+
+
+def declared_for(manifest: Manifest, cell: Cell) -> Declared | None:
+    """What a cell declares; None where there is no CUDA for its platform."""
+    if not can_have_cuda(cell.target.platform):
+        return None
+    cuda = merge(manifest.cuda, cell.table.cuda)
+    fleet = read_fleet(cuda, cell.target.platform) if isinstance(cuda, Cuda) else None
+    return Declared(cuda=cuda, fleet=fleet, templates=cell.table.cuda_dependencies)
+
+
+def refuse_contradictions(project: Project, cells: Iterable[Cell]) -> None:
+    """`FaultsError` with every fault of what cells declare; asks nobody."""
+    found: dict[str, tuple[tuple[str, int], Fault, Origin]] = {}
+    for cell in cells:
+        if not can_have_cuda(cell.target.platform):
+            continue
+        cuda = merge(project.manifest.cuda, cell.table.cuda)
+        if not isinstance(cuda, Cuda):
+            continue
+        for fault in (*check_declaration(cuda), *_contradictions(cuda, cell)):
+            origin = _origin(project.manifest, cell, cuda, fault)
+            key = f"{origin.file} {origin.path} {fault.message}"
+            found.setdefault(key, ((origin.file, project.line(origin) or 0), fault, origin))
+    if found:
+        ordered = sorted(found.values(), key=lambda row: row[0])
+        raise FaultsError(
+            [fault_at(fault, origin.file, project.line(origin)) for _, fault, origin in ordered]
+        )
+
+
+def _contradictions(cuda: Cuda, cell: Cell) -> Iterator[Fault]:
+    """What a declaration says against the rest of a target."""
+    if cuda.majors == "many" and cell.table.cuda_dependencies:
+        text = cell.table.cuda_dependencies[0][0]
+        yield Fault(
+            (*cuda.origin.path, "majors"),
+            f'majors = "many" leaves open which major "{text}" follows',
+            'remove majors = "many", or write the name with its number',
+            "cuda-contradiction",
+        )
+
+
+def _origin(manifest: Manifest, cell: Cell, cuda: Cuda, fault: Fault) -> Origin:
+    """Where the key of a fault is written: in the target's own table, or in the common one."""
+    keys = fault.path[len(cuda.origin.path) :]
+    own = cell.table.cuda
+    name = str(keys[0]).replace("-", "_") if keys else ""
+    writer = cuda
+    if manifest.cuda is not None and isinstance(own, Cuda) and getattr(own, name, None) is None:
+        writer = manifest.cuda
+    return Origin(writer.origin.file, (*writer.origin.path, *keys))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CudaAnswer:
+    """What the search with CUDA learned beside the packages; ``needs`` as the lock writes it."""
+
+    found: CudaResolution
+    declared: Declared
+    needs: Mapping[str, str | tuple[str, ...]]
+
+    @property
+    def rejected(self) -> list[str]:
+        """Why newer versions of what is asked for were not taken, one line a reason."""
+        lines: list[str] = []
+        for name in sorted(self.found.versions):
+            rows = list(self.found.rejected.get(name, ()))
+            seen = {row.version for row in rows}
+            for attempt in self.found.closed:
+                more = attempt.rejected.get(name, ())
+                rows += [row for row in more if row.version not in seen]
+                seen |= {row.version for row in more}
+            lines += rejection_lines(name, rows)
+        return lines
+
+
+class CudaUnsolvedError(NoSolutionError):
+    """A cell has no answer with one CUDA; the ways out cost searches of their own, so they wait."""
+
+    def __init__(self, cell: Cell, error: NoCudaSolutionError, means: Means) -> None:
+        super().__init__(error.slug, error.what, why=_cause(error), fix=error.fix)
+        self.cell = cell
+        self._error = error
+        self._means = means
+
+    def explained(self, place: Callable[[Root], str]) -> NoSolutionError:
+        """The message for a person: what cannot be, why, and ways out that were each checked."""
+
+        def where(origin: Hashable) -> str:
+            return place(origin) if isinstance(origin, Root) else ""
+
+        found = explain(self._error, self._means, where)
+        why = (f"target {self.cell.name}", *found.why)
+        return NoSolutionError(found.slug, found.what, why=why, fix=found.fix)
+
+
+def _cause(error: NoCudaSolutionError) -> list[str]:
+    """The first reason of each attempt, in a line."""
+    lines = []
+    for attempt in error.attempts:
+        name = attempt.blamed.requirement.identifier.name if attempt.blamed else None
+        rows = attempt.rejected.get(name, ()) if name else ()
+        lines += rejection_lines(name or "", rows)[:1] or [
+            f"{attempt.world.name} there is no answer"
+        ]
+    return lines
+
+
+class CudaSolver:
+    """Solves cells with CUDA; what it learns of wheels serves all cells."""
+
+    def __init__(
+        self, manifest: Manifest, fetcher: StoreFetcher, listen: Callable[[Event], None] | None
+    ) -> None:
+        self._manifest = manifest
+        self._listen = listen
+        self._desk = Desk(fetcher)
+
+    def answer(
+        self, cell: Cell, source: PythonSource, kept: Iterable[str]
+    ) -> tuple[Cell, Resolution, CudaAnswer | None]:
+        """The best answer for a cell that can have CUDA.
+
+        The cell comes back with the requirements that follow the CUDA major filled in. ``kept`` are
+        names whose version was locked before: those do not move for one toolkit's sake. Raises
+        `UnsolvableError` where CUDA has no part in it, else `CudaUnsolvedError`.
+        """
+        declared = declared_for(self._manifest, cell)
+        roots = asked_roots(source, cell.roots)
+        if declared is None:
+            return cell, resolve({PYPI: source}, roots, listen=self._listen), None
+        if not (declared.asks_for_cuda or _starts_with_cuda(declared, roots)):
+            plain = resolve({PYPI: source}, roots, listen=self._listen)
+            if not self._may_have_cuda(plain):
+                return cell, plain, None
+        return self._with_cuda(cell, source, declared, roots, frozenset(kept))
+
+    def _may_have_cuda(self, plain: Resolution) -> bool:
+        """Whether a plain answer holds anything that the CUDA layer has a say in."""
+        names = {identifier.name for identifier in plain.pins if not identifier.qualifier}
+        if any(map(is_mentioned, names)):
+            return True
+        files = (describe_python(candidate) for candidate in plain.pins.values())
+        return any(file is not None and self._desk.shows_cuda(file) for file in files)
+
+    def _with_cuda(
+        self,
+        cell: Cell,
+        source: PythonSource,
+        declared: Declared,
+        roots: Sequence[Asked],
+        kept: frozenset[str],
+    ) -> tuple[Cell, Resolution, CudaAnswer]:
+        def roots_of(text: str, origin: Hashable) -> Sequence[Asked]:
+            if isinstance(origin, Template):
+                origin = Root(
+                    selection="project", ask=Ask(requirement=Requirement(text), origin=origin.origin)
+                )
+            return [Asked(requirement=asked, origin=origin) for asked in source.asked(text)]
+
+        means = Means(
+            sources={PYPI: source},
+            desk=self._desk,
+            solve=lambda sources, roots: resolve(sources, roots, listen=self._listen),
+            describe=describe_python,
+            roots_of=roots_of,
+        )
+        ask = CudaAsk(
+            roots=tuple(roots),
+            templates=tuple((text, Template(text, origin)) for text, origin in declared.templates),
+            fleet=declared.fleet,
+            refuses_cuda=declared.cuda is False,
+            kept=kept,
+        )
+        try:
+            found = resolve_with_cuda(ask, means)
+        except NoCudaSolutionError as error:
+            raise CudaUnsolvedError(cell, error, means) from error
+        needs = needed_facts(found.facts, found.versions, declared.fleet or Fleet())
+        if declared.asks_for_cuda and found.world.major is not None:
+            needs.setdefault("major", str(found.world.major))
+        answer = CudaAnswer(found=found, declared=declared, needs=needs)
+        return _filled(cell, declared, found.world.major), found.resolution, answer
+
+
+def asked_roots(source: PythonSource, roots: Iterable[Root]) -> list[Asked]:
+    """The roots of a cell as the engine takes them."""
+    return [
+        Asked(requirement=asked, origin=root)
+        for root in roots
+        for asked in source.asked(root.ask.requirement)
+    ]
+
+
+def _starts_with_cuda(declared: Declared, roots: Iterable[Asked]) -> bool:
+    """Whether a plain answer would be thrown away: a declaration, and a root that it is about."""
+    return declared.cuda is not None and any(
+        is_mentioned(root.requirement.identifier.name) for root in roots
+    )
+
+
+def _filled(cell: Cell, declared: Declared, major: int | None) -> Cell:
+    """The cell with the roots whose names follow the CUDA major."""
+    if major is None or not declared.templates:
+        return cell
+    more = []
+    for text, origin in declared.templates:
+        requirement = Requirement(fill_placeholders(text, {"cuda.major": str(major)}))
+        more.append(Root(selection="project", ask=Ask(requirement=requirement, origin=origin)))
+    return replace(cell, roots=(*cell.roots, *more))
+
+
+def locked_facts(answer: PythonAnswer, manifest: Manifest) -> CudaFacts | None:
+    """The lock's table on the CUDA of a cell; None where there is nothing to say."""
+    declared = declared_for(manifest, answer.cell)
+    cuda = declared.cuda if declared is not None else None
+    needs = answer.cuda.needs if answer.cuda is not None else {}
+    return lock_facts(cuda if isinstance(cuda, Cuda) else None, needs)
+
+
+def with_facts(
+    targets: Iterable[LockedTarget], solved: Mapping[str, PythonAnswer], manifest: Manifest
+) -> tuple[LockedTarget, ...]:
+    """The targets with what their CUDA is; those that were not solved again keep theirs."""
+    return tuple(
+        replace(target, cuda=locked_facts(solved[target.name], manifest))
+        if target.name in solved
+        else target
+        for target in targets
+    )
+
+
+def cuda_notes(question: Question, solved: Mapping[str, PythonAnswer]) -> list[str]:
+    """What the user should know of the chosen CUDA. `NoSolutionError` by the policy's word."""
+    former = {one.name: one.cuda for one in question.former.targets} if question.former else {}
+    word = question.project.manifest.policy.native_libraries
+    notes: list[str] = []
+    for name, answer in solved.items():
+        cuda = answer.cuda
+        if cuda is None:
+            continue
+        before = former.get(name)
+        is_new = before is None or before.needs.get("driver") != cuda.needs.get("driver")
+        if cuda.declared.cuda is None and is_new:
+            note = driver_note(name, cuda.needs)
+            notes += [note] if note else []
+        lines = [f"{line} ({name})" for line in unprovided_lines(cuda.found.verdict.unprovided)]
+        if lines and word == "error":
+            raise NoSolutionError(
+                "unprovided-library",
+                f"a CUDA library that is linked in target {name} is provided by nothing",
+                why=lines,
+                fix='add what provides it, or write native-libraries = "warn"',
+            )
+        notes += lines if word != "off" else []
+        if question.explain:
+            notes += [f"{line} ({name})" for line in cuda.rejected]
+    return notes
+
+
+def cuda_components(
+    question: Question, solved: Mapping[str, PythonAnswer], fetcher: StoreFetcher
+) -> tuple[CudaComponent, ...]:
+    """The parts of toolkits that come as redistributable archives, with the cells they serve."""
+    former = question.former.cuda_components if question.former else ()
+    found: dict[CudaComponent, list[str]] = {}
+    for cell in question.cells:
+        own = [one for one in former if cell.name in one.targets]
+        answer = solved.get(cell.name)
+        if answer is not None:
+            own = list(_components_of(question, answer, fetcher, own))
+        for component in own:
+            found.setdefault(replace(component, targets=()), []).append(cell.name)
+    return tuple(replace(one, targets=tuple(sorted(names))) for one, names in found.items())
+
+
+def _components_of(
+    question: Question,
+    answer: PythonAnswer,
+    fetcher: StoreFetcher,
+    former: Sequence[CudaComponent],
+) -> Sequence[CudaComponent]:
+    cuda = answer.cuda
+    fleet = cuda.declared.fleet if cuda is not None else None
+    if cuda is None or fleet is None:
+        return ()
+    major = cuda.found.world.major or max(cuda.found.verdict.majors, default=0)
+    major = major or max(fleet.majors(), default=0)
+    if former and "cuda" not in question.moves.layers and _still_asked(question, answer, major):
+        return former
+    return lock_redistributables(
+        fleet, major, answer.cell.target.platform, fetcher, as_of=question.limits.as_of
+    )
+
+
+def _still_asked(question: Question, answer: PythonAnswer, major: int) -> bool:
+    """Whether the former lock's archives were chosen for the same declaration and major."""
+    former = question.former
+    before = next((t for t in former.targets if t.name == answer.cell.name), None) if former else None
+    facts = locked_facts(answer, question.project.manifest)
+    if before is None or before.cuda is None or facts is None:
+        return False
+    return before.cuda.declared == facts.declared and before.cuda.needs.get("major") == str(major)
+
+
+def wheel_files(answer: PythonAnswer) -> Iterator[WheelFile]:
+    """The files that a cell's answer installs, by name."""
+    for identifier, candidate in sorted(answer.resolution.pins.items()):
+        file = None if identifier.qualifier else describe_python(candidate)
+        if file is not None and file.is_wheel:
+            yield file
+
+
+__all__ = [
+    "CudaAnswer",
+    "CudaSolver",
+    "CudaUnsolvedError",
+    "Declared",
+    "UnsolvableError",
+    "asked_roots",
+    "cuda_components",
+    "cuda_notes",
+    "declared_for",
+    "locked_facts",
+    "refuse_contradictions",
+    "wheel_files",
+    "with_facts",
+]
