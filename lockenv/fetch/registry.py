@@ -10,7 +10,6 @@ import base64
 import hashlib
 import re
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urljoin, urlsplit
 
@@ -20,6 +19,7 @@ from lockenv import __version__
 from lockenv.errors import IntegrityError, NetworkError, UnavailableError
 from lockenv.fetch.transport import trust
 from lockenv.tables.addresses import CONTAINER_REGISTRY
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -142,8 +142,9 @@ class Registry:
         try:
             with partial.open("wb") as file:
                 while file.tell() < size:
+                    before = file.tell()
                     try:
-                        for piece in self._rest_of_blob(repository, digest, file.tell()):
+                        for piece in self._rest_of_blob(repository, digest, before):
                             if file.tell() + len(piece) > size:
                                 raise self._mismatch(
                                     f"{repository}@{digest}", f"{size} bytes", "more"
@@ -152,6 +153,9 @@ class Registry:
                             file.write(piece)
                     except httpx.TransportError as error:
                         self._pause(pauses, error)
+                    else:
+                        if file.tell() == before:
+                            self._pause(pauses, httpx.ReadError("an answer without content"))
             if f"sha256:{hasher.hexdigest()}" != digest:
                 raise self._mismatch(
                     f"{repository}@{digest}", digest, f"sha256:{hasher.hexdigest()}"

@@ -6,8 +6,7 @@ import gzip
 import hashlib
 import io
 import json
-from dataclasses import dataclass, replace
-from typing import IO, TYPE_CHECKING, BinaryIO, Protocol, cast
+from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 import zstandard
 
@@ -24,7 +23,8 @@ from lockenv.formats.oci import (
     parse_index,
     parse_manifest,
 )
-from lockenv.formats.tar import Entry, Reader
+from lockenv.formats.tar import Entry, Reader, Stream
+from lockenv.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -190,13 +190,28 @@ def entries_of(reader: Reader) -> Iterator[Entry]:
         yield replace(entry, digest=hasher.hexdigest())
 
 
-def decoded_layer(file: BinaryIO) -> IO[bytes]:
+class _Whole:
+    """A file whose first bytes were looked at already."""
+
+    def __init__(self, head: bytes, file: BinaryIO) -> None:
+        self._head = head
+        self._file = file
+
+    def read(self, count: int = -1, /) -> bytes:
+        if not self._head:
+            return self._file.read(count)
+        part = self._head if count < 0 else self._head[:count]
+        self._head = self._head[len(part) :]
+        return part + self._file.read() if count < 0 else part
+
+
+def decoded_layer(file: BinaryIO) -> Stream:
     """The tar in a layer, whichever compression its first bytes show."""
-    buffered = io.BufferedReader(cast("io.RawIOBase", file))  # peeking needs it
-    head = buffered.peek(4)[:4]
+    head = file.read(4)
+    whole = _Whole(head, file)
     if head.startswith(_GZIP):
-        return cast("IO[bytes]", gzip.GzipFile(fileobj=buffered))
+        return gzip.GzipFile(fileobj=cast("BinaryIO", whole))  # it only reads
     if head == _ZSTD:
         decoder = zstandard.ZstdDecompressor(max_window_size=_LARGEST_WINDOW)
-        return cast("IO[bytes]", decoder.stream_reader(buffered, read_across_frames=True))
-    return cast("IO[bytes]", buffered)
+        return decoder.stream_reader(cast("BinaryIO", whole), read_across_frames=True)  # likewise
+    return whole

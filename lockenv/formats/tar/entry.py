@@ -5,10 +5,10 @@ Paths are text in UTF-8, with lone surrogates standing for bytes that are not UT
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from lockenv.errors import IntegrityError
+from lockenv.values import dataclass
 
 Kind: TypeAlias = Literal["file", "directory", "symlink", "hardlink", "fifo", "character", "block"]
 

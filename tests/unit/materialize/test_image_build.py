@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import tarfile
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lockenv.errors import ExternalError, InputError, IntegrityError
+from lockenv.materialize import (
+    BuildPlaces,
+    ImagePlan,
+    ImageSettings,
+    check_digests,
+    check_image,
+    open_image,
+    top_digest,
+    write_archive,
+    write_layout,
+)
+from lockenv.materialize import build_image as build
+from lockenv.sandbox import Confinement, abilities
+from tests.support.debs import (
+    EPOCH,
+    LONG_NAME,
+    can_make_host_base,
+    deb,
+    feature_debs,
+    file,
+    host_base,
+    link,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lockenv.materialize import BuiltImage
+    from tests.support.debs import TinyDeb
+
+MODES = [ability.mode for ability in abilities() if ability.works]
+pytestmark = [
+    pytest.mark.tools,
+    pytest.mark.skipif(not MODES, reason="needs root or user namespaces"),
+    pytest.mark.skipif(not can_make_host_base(), reason="needs dpkg on this machine"),
+]
+
+
+def _places(folder: Path, mode: str | None = None) -> BuildPlaces:
+    confinement = Confinement(mode or MODES[0])
+    return BuildPlaces(cache=folder / "cache", data=folder / "data", confinement=confinement)
+
+
+def _plan(folder: Path, *debs: TinyDeb, scripts: str = "run", user: str = "app") -> ImagePlan:
+    return ImagePlan(
+        architecture="amd64",
+        epoch=EPOCH,
+        debs=tuple(one.plan(folder / "debs") for one in debs),
+        scripts=scripts,
+        settings=ImageSettings(user=user),
+    )
+
+
+def _flat(image: BuiltImage) -> dict[str, tarfile.TarInfo]:
+    """What the layers make together, as Python's own reader sees it."""
+    found: dict[str, tarfile.TarInfo] = {}
+    for layer in image.layers:
+        with tarfile.open(layer.path) as archive:
+            for member in archive:
+                folder, _, name = member.name.rpartition("/")
+                if name.startswith(".wh."):
+                    found.pop(f"{folder}/{name[4:]}".lstrip("/"), None)
+                else:
+                    found[member.name] = member
+    return found
+
+
+@pytest.fixture(scope="module")
+def base() -> TinyDeb:
+    return host_base()
+
+
+def test_every_feature_of_a_package_reaches_the_image(tmp_path: Path, base: TinyDeb) -> None:
+    image = build(_plan(tmp_path, base, *feature_debs()), _places(tmp_path))
+    found = _flat(image)
+
+    assert found["usr/bin/editor"].linkname == "/etc/alternatives/editor"
+    assert found["etc/alternatives/editor"].linkname == "/usr/bin/vi.tiny"
+    assert "etc/demo.conf" in found
+    assert "etc/demo.conf.dpkg-new" not in found
+    assert found["usr/bin/su"].mode == 0o4755
+    assert (found["usr/bin/mail"].gid, found["usr/bin/mail"].mode) == (8, 0o2755)
+    assert (found["var/lib/user"].uid, found["var/lib/user/key"].gid) == (123, 124)
+    assert found["usr/bin/two"].islnk()
+    assert found["usr/bin/two"].linkname == "usr/bin/one"
+    assert {LONG_NAME, "usr/share/naïve", "usr/share/zstd", "usr/bin/true"} <= set(found)
+    assert found["bin"].linkname == "usr/bin"
+    assert found["home/app"].uid == 1000
+    assert "usr/sbin/policy-rc.d" not in found
+
+
+def test_packages_are_configured_and_triggers_ran(tmp_path: Path, base: TinyDeb) -> None:
+    image = build(_plan(tmp_path, base, *feature_debs()), _places(tmp_path))
+    configured = image.layers[1:][-1]
+
+    with tarfile.open(configured.path) as archive:
+        status = archive.extractfile("var/lib/dpkg/status")
+        listing = archive.extractfile("var/lib/trigger/list")
+        assert status is not None
+        assert listing is not None
+        assert status.read().count(b"Status: install ok installed") == 11
+        assert listing.read() == b"one\n"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_mode_gives_one_digest(tmp_path: Path, base: TinyDeb, mode: str) -> None:
+    plan = _plan(tmp_path, base, *feature_debs())
+    first = build(plan, _places(tmp_path / "first", MODES[0]))
+
+    umask = os.umask(0o077)
+    try:
+        other = build(plan, _places(tmp_path / "other", mode))
+    finally:
+        os.umask(umask)
+
+    assert check_digests(first, other) == []
+    assert top_digest([other]) == top_digest([first])
+
+
+def test_a_second_build_takes_every_layer_from_the_store(tmp_path: Path, base: TinyDeb) -> None:
+    plan = _plan(tmp_path, base, *feature_debs())
+    first = build(plan, _places(tmp_path))
+    times = {layer.path: layer.path.stat().st_mtime_ns for layer in first.layers}
+
+    second = build(plan, _places(tmp_path))
+
+    assert {layer.path: layer.path.stat().st_mtime_ns for layer in second.layers} == times
+    assert second.manifest == first.manifest
+
+
+def test_without_scripts_the_report_names_what_was_left_out(tmp_path: Path, base: TinyDeb) -> None:
+    image = build(_plan(tmp_path, base, *feature_debs(), scripts="none"), _places(tmp_path))
+    found = _flat(image)
+
+    assert "user:amd64: postinst" in image.skipped
+    assert found["etc/alternatives/editor"].linkname == "/usr/bin/vi.tiny"
+    assert "var/lib/user/key" not in found
+
+
+def test_a_failing_script_shows_its_output_and_leaves_nothing(
+    tmp_path: Path, base: TinyDeb
+) -> None:
+    broken = deb("broken", scripts={"postinst": "#!/bin/sh\necho it hurts\nexit 3\n"})
+
+    with pytest.raises(ExternalError, match="broken") as caught:
+        build(_plan(tmp_path, base, broken), _places(tmp_path))
+
+    assert "it hurts" in caught.value.output
+    assert list((tmp_path / "cache/image/roots").iterdir()) == []
+    assert list((tmp_path / "cache/image/work").iterdir()) == []
+
+
+def test_secrets_that_scripts_make_are_left_out_and_named(tmp_path: Path, base: TinyDeb) -> None:
+    keys = deb(
+        "keys",
+        scripts={
+            "postinst": "#!/bin/sh\nset -e\nmkdir -p /etc/ssh\n"
+            "cat /proc/sys/kernel/random/uuid > /etc/ssh/ssh_host_rsa_key\n"
+            "echo x > /var/log.txt; mkdir -p /var/log; echo now > /var/log/made.log\n"
+        },
+    )
+
+    image = build(_plan(tmp_path, base, keys), _places(tmp_path))
+
+    assert ("etc/ssh/ssh_host_rsa_key", "a host key is a secret") in image.dropped
+    assert not {"etc/ssh/ssh_host_rsa_key", "var/log/made.log"} & set(_flat(image))
+
+
+def test_a_member_that_leaves_the_root_is_refused(tmp_path: Path, base: TinyDeb) -> None:
+    hostile = deb("hostile", members=[file("../../etc/passwd", b"x")])
+
+    with pytest.raises(IntegrityError, match="leaves the root"):
+        build(_plan(tmp_path, base, hostile), _places(tmp_path))
+
+
+def test_a_member_behind_a_link_lands_in_the_root(tmp_path: Path, base: TinyDeb) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    first = deb("first", members=[link("usr/share/way", str(outside))])
+    second = deb("second", members=[file("usr/share/way/file", b"x")])
+
+    with pytest.raises(Exception, match=r"root|path"):
+        build(_plan(tmp_path, base, first, second), _places(tmp_path))
+
+    assert list(outside.iterdir()) == []
+
+
+def test_two_packages_with_one_file_are_refused(tmp_path: Path, base: TinyDeb) -> None:
+    one = deb("aaa", members=[file("usr/bin/same", b"1")])
+    two = deb("bbb", members=[file("usr/bin/same", b"2")])
+
+    with pytest.raises(InputError, match="usr/bin/same"):
+        build(_plan(tmp_path, base, one, two), _places(tmp_path))
+
+
+def test_a_package_that_replaces_another_has_its_file(tmp_path: Path, base: TinyDeb) -> None:
+    one = deb("bbb", members=[file("usr/bin/same", b"1")])
+    two = deb("aaa", members=[file("usr/bin/same", b"22")], fields={"Replaces": "bbb"})
+
+    image = build(_plan(tmp_path, base, one, two), _places(tmp_path))
+
+    assert _flat(image)["usr/bin/same"].size == 2
+
+
+def test_a_package_that_is_not_the_locked_one_is_refused(tmp_path: Path, base: TinyDeb) -> None:
+    plan = _plan(tmp_path, base)
+    plan = replace(plan, debs=(replace(plan.debs[0], version="2.0"),))
+
+    with pytest.raises(IntegrityError, match="not the package that was locked"):
+        build(plan, _places(tmp_path))
+
+
+def test_what_was_written_is_the_image(tmp_path: Path, base: TinyDeb) -> None:
+    image = build(_plan(tmp_path, base, *feature_debs()), _places(tmp_path))
+    write_layout([image], "demo:1", tmp_path / "layout")
+    write_archive([image], "demo:1", tmp_path / "image.tar")
+    write_archive([image], "demo:1", tmp_path / "again.tar")
+
+    for place in ("layout", "image.tar"):
+        found = open_image(tmp_path / place, "amd64")
+        assert check_image(image, found) == []
+        assert found.manifest_digest == top_digest([image])
+    first, again = (tmp_path / name for name in ("image.tar", "again.tar"))
+    assert (
+        hashlib.sha256(first.read_bytes()).digest() == hashlib.sha256(again.read_bytes()).digest()
+    )
+
+
+def test_the_first_file_that_differs_is_named(tmp_path: Path, base: TinyDeb) -> None:
+    image = build(_plan(tmp_path, base, deb("one", members=[file("a", b"1")])), _places(tmp_path))
+    other = build(_plan(tmp_path, base, deb("one", members=[file("a", b"2")])), _places(tmp_path))
+    write_layout([other], "demo", tmp_path / "other")
+
+    findings = check_image(image, open_image(tmp_path / "other", "amd64"))
+
+    assert [one.code for one in findings][:2] == ["LE503", "LE504"]
+    assert findings[1].file == "a"
+
+
+@pytest.mark.parametrize("compression", ["zstd", "none"])
+def test_compression_does_not_change_what_is_inside(
+    tmp_path: Path, base: TinyDeb, compression: str
+) -> None:
+    plan = _plan(tmp_path, base, *feature_debs())
+    packed = replace(plan, settings=replace(plan.settings, compression=compression))
+
+    first, other = build(plan, _places(tmp_path)), build(packed, _places(tmp_path))
+
+    assert first.config == other.config
+    assert first.manifest != other.manifest
