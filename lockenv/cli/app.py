@@ -6,13 +6,13 @@ import importlib
 import signal
 import sys
 import traceback
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from lockenv.cli.output import Output
 from lockenv.errors import LockenvError
+from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

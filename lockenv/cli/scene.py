@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockenv.cli.progress import watching
 from lockenv.errors import InputError
 from lockenv.settings import read_settings
+from lockenv.values import replace
 from lockenv.workflows.scene import Scene
 
 if TYPE_CHECKING:

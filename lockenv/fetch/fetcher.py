@@ -6,7 +6,6 @@ import hashlib
 import shutil
 import threading
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -20,6 +19,7 @@ from lockenv.fetch.memo import Memo
 from lockenv.fetch.options import FetchOptions
 from lockenv.fetch.store import Store, StoredPage
 from lockenv.model import Wanted, sha256
+from lockenv.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

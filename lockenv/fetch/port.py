@@ -6,8 +6,9 @@ be called from any thread. Errors: `NetworkError`, `UnavailableError`, `Integrit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

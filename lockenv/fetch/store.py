@@ -11,12 +11,12 @@ import contextlib
 import json
 import os
 import zlib
-from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from itertools import count
 from typing import TYPE_CHECKING
 
 from lockenv.errors import HostError
+from lockenv.values import asdict, dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

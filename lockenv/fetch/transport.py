@@ -8,7 +8,6 @@ import sys
 import time
 import zlib
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
@@ -18,6 +17,7 @@ from lockenv import __version__
 from lockenv.errors import NetworkError, SourceError, UnavailableError
 from lockenv.fetch.addresses import redacted
 from lockenv.fetch.freshness import pause_asked
+from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

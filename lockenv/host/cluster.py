@@ -7,13 +7,13 @@ still have are understood.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockenv.errors import InputError
 from lockenv.fields import Fields
 from lockenv.host.gpu import Gpu, GpuHost, compare
 from lockenv.tables.cuda import drivers
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,6 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from lockenv.tables.cuda import (
     parse_capability,
     parse_driver,
 )
+from lockenv.values import dataclass, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

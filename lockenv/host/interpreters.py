@@ -10,12 +10,12 @@ import json
 import os
 import re
 import subprocess
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from lockenv.errors import HostError, InputError
 from lockenv.fields import Fields
+from lockenv.values import asdict, dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,10 +7,10 @@ import platform
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from lockenv.model import PLATFORMS, Finding, Target
+from lockenv.values import dataclass
 
 #: What `platform.machine()` says, in our words.
 _MACHINES = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "aarch64", "aarch64": "aarch64"}

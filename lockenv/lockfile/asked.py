@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
 from lockenv.lockfile.requirements import parsed_requirement
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

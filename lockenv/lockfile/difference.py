@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -12,6 +11,7 @@ from packaging.version import InvalidVersion, Version
 from lockenv.formats.debian import compare_versions
 from lockenv.lockfile.views import Thing, things
 from lockenv.model import Lock
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,13 +7,13 @@ differently is a conflict, to be resolved again (ours stands in for it meanwhile
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from lockenv.lockfile.asked import roots
 from lockenv.lockfile.order import canonical
 from lockenv.lockfile.selection import regrouped
 from lockenv.model import Artifact, Lock, LockedBuild, LockedPackage
+from lockenv.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping

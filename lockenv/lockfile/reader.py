@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from lockenv.errors import FaultsError, InputError, IntegrityError, LockenvError
@@ -22,6 +21,7 @@ from lockenv.lockfile.system_entries import (
 )
 from lockenv.lockfile.writer import is_writable
 from lockenv.model import LOCK_NAME, LOCK_VERSION, Finding, Lock
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,6 @@ markers are evaluated, formatting and order are gone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
@@ -16,6 +15,7 @@ from lockenv.lockfile.request_layers import cuda_lines, image_lines, system_line
 from lockenv.lockfile.requirements import canonical_requirement, holds
 from lockenv.model import Origin
 from lockenv.tables.addresses import PYTHON_INDEX
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

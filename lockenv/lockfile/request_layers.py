@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from lockenv.formats.debian import parse_request
 from lockenv.lockfile.asked import Asked
 from lockenv.model import Cuda, LockedImage, Origin
+from lockenv.values import fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
@@ -11,6 +10,7 @@ from packaging.utils import canonicalize_name
 from lockenv.lockfile.asked import Replacements, Root, replacements, roots
 from lockenv.lockfile.requirements import holds, parsed_requirement
 from lockenv.lockfile.targets import named_target, target_of
+from lockenv.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

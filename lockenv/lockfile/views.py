@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lockenv.lockfile.order import source_of
 from lockenv.lockfile.selection import artifact_for
+from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

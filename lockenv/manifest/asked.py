@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
@@ -11,6 +10,7 @@ from lockenv.manifest.document import is_relative, relative_to
 from lockenv.manifest.layers import written_in
 from lockenv.manifest.requirements import Requirements, read_requirements
 from lockenv.model import Origin
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lockenv.errors import FaultsError, InputError
@@ -17,6 +16,7 @@ from lockenv.manifest.words import (
     suggest_requirement,
 )
 from lockenv.model import Ask, Origin
+from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockenv.manifest import keys
 from lockenv.manifest.targets import Selections, check_label, complain_unknown, read_names
 from lockenv.manifest.words import parse_port, parse_variable
 from lockenv.model import PLATFORMS, Image
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from lockenv.fields import Fields

@@ -7,10 +7,10 @@ by member, by their names, the own ones first; anything else replaces what was t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockenv.model import Origin
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

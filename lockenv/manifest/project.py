@@ -5,7 +5,6 @@ PEP 621 (with 639 and 794), 517 and 518, 735, 685 (normalised extras) and 725.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
@@ -13,6 +12,7 @@ from packaging.utils import canonicalize_name
 from lockenv.fields import nearest
 from lockenv.manifest.words import parse_name, parse_specifiers, parse_version
 from lockenv.model import Ask, BuildSystem, Origin, Project
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet

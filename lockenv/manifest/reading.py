@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
@@ -29,6 +28,7 @@ from lockenv.manifest.system import read_cuda, read_system
 from lockenv.manifest.targets import read_environments, read_selections, read_targets
 from lockenv.manifest.words import parse_specifiers
 from lockenv.model import Manifest, Origin, Project
+from lockenv.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

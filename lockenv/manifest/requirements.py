@@ -8,7 +8,6 @@ since every file is locked by its hash anyway.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -30,6 +29,7 @@ from lockenv.manifest.words import (
     suggest_requirement,
 )
 from lockenv.model import Ask, Origin, SourceRule
+from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from packaging.markers import Marker
@@ -11,6 +10,7 @@ from packaging.utils import canonicalize_name
 
 from lockenv.fields import nearest
 from lockenv.model import Ask
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

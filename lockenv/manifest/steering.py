@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockenv.manifest import keys
@@ -17,6 +16,7 @@ from lockenv.manifest.words import (
     parse_specifiers,
 )
 from lockenv.model import Origin
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet

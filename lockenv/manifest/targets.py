@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockenv.fields import nearest
@@ -18,6 +17,7 @@ from lockenv.manifest.words import (
     placeholders,
 )
 from lockenv.model import PLATFORMS, Environment, TargetTable
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from lockenv.fields import Fields, Key

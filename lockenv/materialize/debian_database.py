@@ -6,12 +6,12 @@ Pure: from the packages' control files to the texts of ``status``, ``triggers`` 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lockenv.formats.deb import info_name, parse_control
 from lockenv.formats.debian import parse_relations
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lockenv.errors import IntegrityError
@@ -21,6 +20,7 @@ from lockenv.materialize.image_plan import CONSTANT_TIME
 from lockenv.materialize.image_rules import NORMALISATION, timed
 from lockenv.materialize.layers_fragment import FragmentWriter, read_fragment
 from lockenv.materialize.layers_store import key_of
+from lockenv.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

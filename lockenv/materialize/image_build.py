@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -46,6 +45,7 @@ from lockenv.materialize.layers_assemble import LayerPlan, assemble_layer, filte
 from lockenv.materialize.layers_store import ImageStore
 from lockenv.materialize.unpack import UnpackedStore
 from lockenv.model import SILENT
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

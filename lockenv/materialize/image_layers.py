@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockenv.errors import InputError
@@ -11,6 +10,7 @@ from lockenv.formats.tar import Entry, sort_key
 from lockenv.materialize.debian_database import DpkgPackage, essential_closure, replaces
 from lockenv.materialize.image_plan import BIG_WHEEL, CONSTANT_TIME
 from lockenv.materialize.layers_assemble import LayerPlan, with_parents
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,7 @@ from lockenv.materialize.layout import files_of, layout_of
 from lockenv.materialize.skeleton import skeleton_of
 from lockenv.materialize.unpack import UnpackedStore, WheelFile
 from lockenv.materialize.values import PlacedFile, written_file
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

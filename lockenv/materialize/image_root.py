@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lockenv.materialize.image_rules import NORMALISATION
@@ -12,6 +11,7 @@ from lockenv.materialize.layers_fragment import read_fragment
 from lockenv.materialize.layers_store import key_of
 from lockenv.materialize.root_build import build_root, remove_tree
 from lockenv.materialize.root_order import RootOrder
+from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import re
 import struct
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lockenv.materialize.image_plan import CONSTANT_TIME
+from lockenv.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

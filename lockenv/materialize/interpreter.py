@@ -14,13 +14,13 @@ import stat
 import tarfile
 import tempfile
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, NoReturn
 
 from lockenv.errors import IntegrityError
 from lockenv.formats.wheel import path_fault
 from lockenv.materialize.disk import disk_errors
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

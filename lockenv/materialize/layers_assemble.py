@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockenv.formats.oci import layer_type
@@ -18,6 +17,7 @@ from lockenv.materialize.layers_fragment import (
     read_pieces,
 )
 from lockenv.materialize.layers_store import key_of, write_json
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

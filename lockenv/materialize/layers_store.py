@@ -8,10 +8,10 @@ import os
 import secrets
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockenv.formats.oci import render_json
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
 
 from lockenv.errors import IntegrityError
@@ -18,6 +17,7 @@ from lockenv.formats.wheel import (
     rewrite_shebang,
 )
 from lockenv.materialize.values import PlacedFile, VenvPython, WantedPackage, written_file
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from lockenv.materialize.layout import layout_of
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from lockenv.materialize.state import Installed, InstalledPackage

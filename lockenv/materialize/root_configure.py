@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockenv.errors import ExternalError
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

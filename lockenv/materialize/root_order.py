@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from lockenv.errors import ExternalError, HostError, InputError, IntegrityError, LockenvError
 from lockenv.materialize.layers_fragment import parse_entry, render_entry
+from lockenv.values import asdict, dataclass
 
 if TYPE_CHECKING:
     from lockenv.formats.tar import Entry

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lockenv.formats.tar import Entry, sort_key
 from lockenv.materialize.image_plan import CONSTANT_TIME
 from lockenv.materialize.image_rules import owned, rewriter, rule_for, timed
+from lockenv.values import dataclass, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockenv.errors import HostError, IntegrityError
@@ -17,6 +16,7 @@ from lockenv.formats.tar import Reader, sort_key
 from lockenv.materialize.debian_package import INFO
 from lockenv.materialize.image_plan import CONSTANT_TIME
 from lockenv.materialize.layers_fragment import PieceStream
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

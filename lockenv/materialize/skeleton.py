@@ -5,12 +5,12 @@ Follows PEP 405 and what CPython's own ``venv`` makes, without pip.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockenv.materialize.activate import activation_scripts
 from lockenv.materialize.state import MARKER
 from lockenv.materialize.values import PlacedFile, VenvPython, written_file
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from lockenv.materialize.layout import Layout

@@ -16,7 +16,6 @@ import re
 import shutil
 import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,6 +23,7 @@ from lockenv.errors import IntegrityError, LockenvError
 from lockenv.formats.wheel import Command, Member, Wheel, check_content, read_wheel, stream_member
 from lockenv.materialize.disk import disk_errors
 from lockenv.model import SILENT, Digest, Progress
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

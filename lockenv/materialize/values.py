@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
+
+from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,7 +13,6 @@ import hashlib
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +39,7 @@ from lockenv.materialize.undo import Undo
 from lockenv.materialize.unpack import missing_wheel
 from lockenv.materialize.values import PlacedFile, WantedEnvironment, WantedPackage
 from lockenv.model import SILENT, Digest, Progress
+from lockenv.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -6,11 +6,12 @@ Marker environments follow the Dependency specifiers specification (PEP 508), wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from packaging.tags import Tag, compatible_tags, cpython_tags, mac_platforms
+
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

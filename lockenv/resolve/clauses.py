@@ -6,10 +6,10 @@ clause says that its names cannot all lie in its sets at once. Version ranges ne
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from lockenv.resolve.shelf import ABSENT
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

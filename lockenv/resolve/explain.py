@@ -6,13 +6,13 @@ bound allowed to try), and a way out only if the rest was solved that way.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockenv.errors import GaveUpError
 from lockenv.resolve.answer import DEFAULT_BOUNDS, Bounds, Resolution, Root
 from lockenv.resolve.engine import UnsolvableError, resolve_asking
 from lockenv.resolve.search import Need
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockenv.errors import GaveUpError
@@ -11,6 +10,7 @@ from lockenv.resolve.answer import Bounds, Resolution, Root
 from lockenv.resolve.asked import Asked, Exactly
 from lockenv.resolve.engine import UnsolvableError, resolve_asking
 from lockenv.resolve.explain import explain
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

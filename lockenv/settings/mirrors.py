@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
+
+from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

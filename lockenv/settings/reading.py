@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -11,6 +10,7 @@ from lockenv.errors import FaultsError, InputError, LockenvError
 from lockenv.fields import Fields
 from lockenv.formats.toml import fault_at, locate, parse_toml
 from lockenv.settings.mirrors import Mirrors, parse_prefix
+from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

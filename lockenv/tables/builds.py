@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from lockenv.tables.addresses import PYTHON_BUILDS
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

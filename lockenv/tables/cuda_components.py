@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
 
 from lockenv.tables.cuda_data import read_table
+from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from lockenv.tables.cuda_data import read_table
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,7 +5,6 @@ Other archives are declared in the manifest (``[[system.archive]]``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
@@ -17,6 +16,7 @@ from lockenv.tables.addresses import (
     UBUNTU_PORTS,
     UBUNTU_SNAPSHOT,
 )
+from lockenv.values import dataclass
 
 #: Debian's suites that have neither updates nor security nor backports of their own.
 _ROLLING = frozenset({"sid", "unstable", "experimental", "rc-buggy"})

@@ -14,6 +14,7 @@ PACKAGE = ROOT / "lockenv"
 
 #: Each room with its floor. On floor 2 the order is: fields, then formats and tables, then model.
 FLOORS = {
+    "values": 0.9,
     "errors": 1,
     "fields": 2.0,
     "formats": 2.1,
@@ -34,7 +35,17 @@ FLOORS = {
 }
 
 #: Rooms where the same question has the same answer everywhere, for ever.
-PURE = {"errors", "fields", "formats", "model", "manifest", "lockfile", "resolve", "interchange"}
+PURE = {
+    "values",
+    "errors",
+    "fields",
+    "formats",
+    "model",
+    "manifest",
+    "lockfile",
+    "resolve",
+    "interchange",
+}
 
 #: What reaches disk, network, clock, environment, processes or chance.
 WORLDLY = {

@@ -7,7 +7,6 @@ import gzip
 import io
 import lzma
 import zlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import zstandard
@@ -15,6 +14,7 @@ import zstandard
 from lockenv.errors import IntegrityError
 from lockenv.formats.deb.unpacked import parse_control
 from lockenv.formats.tar import Reader
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

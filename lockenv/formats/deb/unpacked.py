@@ -6,11 +6,11 @@ Pure decisions after deb-conffiles(5), deb-control(5) and dpkg's own database la
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockenv.errors import IntegrityError
 from lockenv.formats.tar import checked_path
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lockenv.formats.debian.deb822 import parse_stanzas
+from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,12 +6,13 @@ versions that matter: ``VERSION TAB FILE TAB FILE …``; U+001F separates the co
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
+
+from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 from packaging.utils import canonicalize_name
+
+from lockenv.values import dataclass
 
 #: Part of the name under which facts are stored: another number for every change of their form.
 KEPT_FORM = "core-1"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from lockenv.values import dataclass
 
 _BUILD = re.compile(r"(\d+)(.*)", re.DOTALL)
 

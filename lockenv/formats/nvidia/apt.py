@@ -8,7 +8,8 @@ newer: so the suffix is a fact to be matched, never an order to be followed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from lockenv.values import dataclass
 
 _NAME = re.compile(r"(?P<part>[a-z][a-z0-9+.-]*?)-(?P<major>\d{2})-(?P<minor>\d{1,2})")
 _MAJOR_NAME = re.compile(r"(?P<part>libcudnn\d+(?:-[a-z-]+?)?)-cuda-(?P<major>\d{2})")

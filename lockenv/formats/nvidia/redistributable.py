@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockenv.fields import Fields, render_path
 from lockenv.formats.wheel import path_fault
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,12 +8,12 @@ follow one another; every reader of OCI layers takes them so.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import zstandard
 
 from lockenv.errors import HostError
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

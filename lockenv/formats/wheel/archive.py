@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import stat
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, NoReturn
 
 from lockenv.errors import IntegrityError
 from lockenv.formats.wheel.inflate import crc32, inflater
 from lockenv.formats.wheel.paths import first_collision, path_fault
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,13 +6,13 @@ the file name, the name of ``.dist-info`` and METADATA; every file must have its
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 from lockenv.errors import IntegrityError
 from lockenv.formats.wheel.archive import LIMITS, Limits, Member, read_member, read_members
 from lockenv.formats.wheel.entrypoints import Command, parse_command, parse_entry_points
 from lockenv.formats.wheel.record import STRONG, RecordRow, parse_record
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,6 @@ its own name, a wheel that was read before, the wheel itself, a span of versions
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -21,6 +20,7 @@ from lockenv.tables.cuda import (
     drivers,
     wheels,
 )
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -6,7 +6,6 @@ the parts of one toolkit release. Everything else is the inner source's answer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from packaging.version import InvalidVersion, Version
@@ -14,6 +13,7 @@ from packaging.version import InvalidVersion, Version
 from lockenv.resolve import Foresight, Rejected
 from lockenv.sources.cuda.virtual import DRIVER, MAJOR, TOOLKIT
 from lockenv.tables.cuda import components
+from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

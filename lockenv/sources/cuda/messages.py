@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from lockenv.sources.cuda.strategy import (
     resolve_with_cuda,
 )
 from lockenv.tables.cuda import Driver, drivers
+from lockenv.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence

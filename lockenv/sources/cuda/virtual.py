@@ -8,10 +8,10 @@ same search that chooses everything else, and explained by it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockenv.resolve import Identifier, Rejected, Requirement
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

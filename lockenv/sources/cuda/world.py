@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lockenv.sources.cuda.declaration import Fleet
@@ -15,6 +14,7 @@ from lockenv.sources.cuda.virtual import (
     gpu,
 )
 from lockenv.tables.cuda import Driver, components, drivers, minor_of, wheels
+from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

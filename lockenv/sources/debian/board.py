@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockenv.formats.debian import Relation, compare_versions
 from lockenv.sources.debian.universe import answers, clashes_with, siblings_clash
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

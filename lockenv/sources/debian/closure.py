@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockenv.model import ArchiveState, Digest
@@ -16,6 +15,7 @@ from lockenv.sources.debian.universe import (
     clashes_with,
     siblings_clash,
 )
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -14,13 +14,13 @@ import tempfile
 from array import array
 from bisect import bisect_left
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockenv.errors import IntegrityError
 from lockenv.formats.debian import parse_stanza, stanza_spans
+from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

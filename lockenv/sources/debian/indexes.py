@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockenv.errors import InputError, IntegrityError, NetworkError, SourceError, UnavailableError
@@ -13,6 +12,7 @@ from lockenv.formats.debian import COMPRESSIONS, decompressed
 from lockenv.model import Wanted, sha256
 from lockenv.sources.debian.index import LARGEST_TEXT, LAYOUT, IndexWriter, open_index
 from lockenv.sources.debian.universe import IndexOf
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lockenv.errors import NoSolutionError, SourceError
@@ -16,6 +15,7 @@ from lockenv.sources.debian.record import LockedSystem, Move, record
 from lockenv.sources.debian.requests import parse_asked
 from lockenv.sources.debian.suites import open_suites, reopen, suites_of
 from lockenv.sources.debian.universe import Listed, Standing, Universe
+from lockenv.values import dataclass, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockenv.sources.debian.universe import answers, satisfies
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

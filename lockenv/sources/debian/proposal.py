@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lockenv.errors import NoSolutionError
@@ -17,6 +16,7 @@ from lockenv.sources.debian.search import (
 )
 from lockenv.sources.debian.search import Present as Chosen
 from lockenv.sources.debian.walk import Walk, default_policy
+from lockenv.values import dataclass, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

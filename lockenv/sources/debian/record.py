@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lockenv.errors import IntegrityError
 from lockenv.model import LockedSystemPackage, sha256
 from lockenv.sources.debian.universe import FIELD_NAMES
+from lockenv.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -7,13 +7,13 @@ which is offered as long as nothing needs the package.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from lockenv.formats.debian import render_alternatives
 from lockenv.resolve import Identifier, Rejected
 from lockenv.sources.debian.universe import answers, clashes_with, satisfies, siblings_clash
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence

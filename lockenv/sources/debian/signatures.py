@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
 
 import pysequoia
 
 from lockenv.errors import InputError, IntegrityError
+from lockenv.values import dataclass
 
 #: RFC 9580, 7.1; apt too accepts nothing before it.
 _CLEAR_SIGNED = b"-----BEGIN PGP SIGNED MESSAGE-----"

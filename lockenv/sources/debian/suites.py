@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockenv.errors import InputError, IntegrityError, SourceError, UnavailableError
@@ -13,6 +12,7 @@ from lockenv.sources.debian.places import snapshot_roots, snapshot_time
 from lockenv.sources.debian.signatures import Keyring, Signed, verify_signed
 from lockenv.sources.debian.universe import Standing
 from lockenv.tables.distributions import keyring, pockets, snapshot_of
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,12 +8,12 @@ the native architecture; Conflicts and Breaks without a qualifier mean every arc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from lockenv.formats.debian import Relation, parse_relations, version_key
 from lockenv.sources.debian.mentions import Mentions
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -10,13 +10,13 @@ engine searches. The methods say which function of apt's they are.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lockenv.formats.debian import render_alternatives
 from lockenv.sources.debian.board import Board
 from lockenv.sources.debian.options import Options
 from lockenv.sources.debian.universe import answers
+from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

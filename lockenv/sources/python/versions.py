@@ -6,7 +6,6 @@ The same texts come again and again: in every version of a project, in every rou
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,8 @@ from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import Version
+
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
