@@ -20,6 +20,8 @@ _TITLES = {
     "base": "Base images",
 }
 _SIGNS = {"added": "+", "removed": "-", "up": "^", "down": "v", "changed": "~", "rebuilt": "!"}
+#: As many targets are named in a line for a terminal.
+_FEW = 3
 #: Characters that mean something to Markdown or HTML inside a line.
 _SPECIAL = str.maketrans(
     {character: f"\\{character}" for character in "\\`*_[]|#"}
@@ -87,7 +89,15 @@ def _short(content: str) -> str:
 
 
 def _where(targets: tuple[str, ...], every: tuple[str, ...]) -> str:
-    return "" if not targets or targets == every else f"  ({', '.join(targets)})"
+    """Which targets a change is for: named while they are few, and those left out if these are."""
+    if not targets or targets == every:
+        return ""
+    if len(targets) <= _FEW:
+        return f"  ({', '.join(targets)})"
+    rest = [name for name in every if name not in targets]
+    if len(rest) <= _FEW:
+        return f"  (all but {', '.join(rest)})"
+    return f"  ({len(targets)} of {len(every)} targets)"
 
 
 def _fact(fact: Fact) -> str:
