@@ -35,7 +35,8 @@ def render_diff_text(difference: Difference, targets: Iterable[str] = ()) -> str
     lines = []
     for change in _grouped(difference.changes):
         words = f"{_SIGNS[change[0].kind]} {_subject(change)} {_movement(change[0])}".rstrip()
-        lines.append(words + _where(change[0].targets, every))
+        where = () if change[0].layer == "target" else change[0].targets
+        lines.append(words + _where(where, every))
     lines += [f"~ {fact.target}: {_fact(fact)}" for fact in difference.facts]
     lines += [f"! new network origin {_printable(origin)}" for origin in difference.origins]
     lines += [
