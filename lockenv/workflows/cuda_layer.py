@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from packaging.requirements import Requirement
@@ -13,7 +12,7 @@ from lockenv.formats.toml import fault_at
 from lockenv.manifest import fill_placeholders
 from lockenv.model import Ask, Cuda, Origin
 from lockenv.resolve import Root as Asked
-from lockenv.resolve import UnsolvableError, resolve
+from lockenv.resolve import resolve
 from lockenv.sources.cuda import (
     CudaAsk,
     Desk,
@@ -35,8 +34,9 @@ from lockenv.sources.cuda import (
     unprovided_lines,
 )
 from lockenv.sources.python import PYPI
-from lockenv.tables.cuda_names import is_mentioned
+from lockenv.values import dataclass, replace
 from lockenv.workflows.cells import Root
+from lockenv.workflows.python_layer import CudaUnsolvedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from lockenv.fetch import StoreFetcher
     from lockenv.model import CudaComponent, CudaFacts, LockedTarget, Manifest
     from lockenv.resolve import Event, Resolution
-    from lockenv.sources.cuda import CudaResolution, WheelFile
+    from lockenv.sources.cuda import CudaResolution
     from lockenv.sources.python import PythonSource
     from lockenv.workflows.cells import Cell
     from lockenv.workflows.project import Project
@@ -74,10 +74,10 @@ class Declared:
         return bool(self.templates) or bool(self.fleet is not None and self.fleet.components)
 
 
-def declared_for(manifest: Manifest, cell: Cell) -> Declared | None:
-    """What a cell declares; None where there is no CUDA for its platform."""
+def declared_for(manifest: Manifest, cell: Cell) -> Declared:
+    """What a cell declares."""
     if not can_have_cuda(cell.target.platform):
-        return None
+        return Declared(cuda=None, fleet=None)
     cuda = merge(manifest.cuda, cell.table.cuda)
     fleet = read_fleet(cuda, cell.target.platform) if isinstance(cuda, Cuda) else None
     return Declared(cuda=cuda, fleet=fleet, templates=cell.table.cuda_dependencies)
@@ -149,24 +149,18 @@ class CudaAnswer:
         return lines
 
 
-class CudaUnsolvedError(NoSolutionError):
-    """A cell has no answer with one CUDA; the ways out cost searches of their own, so they wait."""
+def _unsolved(cell: Cell, error: NoCudaSolutionError, means: Means) -> CudaUnsolvedError:
+    """The error in short, and how it is explained if somebody wants to know."""
 
-    def __init__(self, cell: Cell, error: NoCudaSolutionError, means: Means) -> None:
-        super().__init__(error.slug, error.what, why=_cause(error), fix=error.fix)
-        self.cell = cell
-        self._error = error
-        self._means = means
-
-    def explained(self, place: Callable[[Root], str]) -> NoSolutionError:
-        """The message for a person: what cannot be, why, and ways out that were each checked."""
-
+    def explained(place: Callable[[Root], str]) -> NoSolutionError:
         def where(origin: Hashable) -> str:
             return place(origin) if isinstance(origin, Root) else ""
 
-        found = explain(self._error, self._means, where)
-        why = (f"target {self.cell.name}", *found.why)
+        found = explain(error, means, where)
+        why = (f"target {cell.name}", *found.why)
         return NoSolutionError(found.slug, found.what, why=why, fix=found.fix)
+
+    return CudaUnsolvedError(error, _cause(error), explained)
 
 
 def _cause(error: NoCudaSolutionError) -> list[str]:
@@ -191,45 +185,22 @@ class CudaSolver:
         self._listen = listen
         self._desk = Desk(fetcher)
 
-    def answer(
-        self, cell: Cell, source: PythonSource, kept: Iterable[str]
-    ) -> tuple[Cell, Resolution, CudaAnswer | None]:
-        """The best answer for a cell that can have CUDA.
+    def solve(
+        self, cell: Cell, source: PythonSource, roots: Sequence[Asked], kept: Iterable[str]
+    ) -> tuple[Cell, Resolution, CudaAnswer]:
+        """The best answer for a cell that can have CUDA, with what was learned of it.
 
-        The cell comes back with the requirements that follow the CUDA major filled in. ``kept`` are
+        The cell comes back with the requirements whose names follow the CUDA major. ``kept`` are
         names whose version was locked before: those do not move for one toolkit's sake. Raises
         `UnsolvableError` where CUDA has no part in it, else `CudaUnsolvedError`.
         """
         declared = declared_for(self._manifest, cell)
-        roots = asked_roots(source, cell.roots)
-        if declared is None:
-            return cell, resolve({PYPI: source}, roots, listen=self._listen), None
-        if not (declared.asks_for_cuda or _starts_with_cuda(declared, roots)):
-            plain = resolve({PYPI: source}, roots, listen=self._listen)
-            if not self._may_have_cuda(plain):
-                return cell, plain, None
-        return self._with_cuda(cell, source, declared, roots, frozenset(kept))
 
-    def _may_have_cuda(self, plain: Resolution) -> bool:
-        """Whether a plain answer holds anything that the CUDA layer has a say in."""
-        names = {identifier.name for identifier in plain.pins if not identifier.qualifier}
-        if any(map(is_mentioned, names)):
-            return True
-        files = (describe_python(candidate) for candidate in plain.pins.values())
-        return any(file is not None and self._desk.shows_cuda(file) for file in files)
-
-    def _with_cuda(
-        self,
-        cell: Cell,
-        source: PythonSource,
-        declared: Declared,
-        roots: Sequence[Asked],
-        kept: frozenset[str],
-    ) -> tuple[Cell, Resolution, CudaAnswer]:
         def roots_of(text: str, origin: Hashable) -> Sequence[Asked]:
             if isinstance(origin, Template):
                 origin = Root(
-                    selection="project", ask=Ask(requirement=Requirement(text), origin=origin.origin)
+                    selection="project",
+                    ask=Ask(requirement=Requirement(text), origin=origin.origin),
                 )
             return [Asked(requirement=asked, origin=origin) for asked in source.asked(text)]
 
@@ -245,33 +216,17 @@ class CudaSolver:
             templates=tuple((text, Template(text, origin)) for text, origin in declared.templates),
             fleet=declared.fleet,
             refuses_cuda=declared.cuda is False,
-            kept=kept,
+            kept=frozenset(kept),
         )
         try:
             found = resolve_with_cuda(ask, means)
         except NoCudaSolutionError as error:
-            raise CudaUnsolvedError(cell, error, means) from error
+            raise _unsolved(cell, error, means) from error
         needs = needed_facts(found.facts, found.versions, declared.fleet or Fleet())
         if declared.asks_for_cuda and found.world.major is not None:
             needs.setdefault("major", str(found.world.major))
         answer = CudaAnswer(found=found, declared=declared, needs=needs)
         return _filled(cell, declared, found.world.major), found.resolution, answer
-
-
-def asked_roots(source: PythonSource, roots: Iterable[Root]) -> list[Asked]:
-    """The roots of a cell as the engine takes them."""
-    return [
-        Asked(requirement=asked, origin=root)
-        for root in roots
-        for asked in source.asked(root.ask.requirement)
-    ]
-
-
-def _starts_with_cuda(declared: Declared, roots: Iterable[Asked]) -> bool:
-    """Whether a plain answer would be thrown away: a declaration, and a root that it is about."""
-    return declared.cuda is not None and any(
-        is_mentioned(root.requirement.identifier.name) for root in roots
-    )
 
 
 def _filled(cell: Cell, declared: Declared, major: int | None) -> Cell:
@@ -288,7 +243,7 @@ def _filled(cell: Cell, declared: Declared, major: int | None) -> Cell:
 def locked_facts(answer: PythonAnswer, manifest: Manifest) -> CudaFacts | None:
     """The lock's table on the CUDA of a cell; None where there is nothing to say."""
     declared = declared_for(manifest, answer.cell)
-    cuda = declared.cuda if declared is not None else None
+    cuda = declared.cuda
     needs = answer.cuda.needs if answer.cuda is not None else {}
     return lock_facts(cuda if isinstance(cuda, Cuda) else None, needs)
 
@@ -371,33 +326,10 @@ def _components_of(
 def _still_asked(question: Question, answer: PythonAnswer, major: int) -> bool:
     """Whether the former lock's archives were chosen for the same declaration and major."""
     former = question.former
-    before = next((t for t in former.targets if t.name == answer.cell.name), None) if former else None
+    before = (
+        next((t for t in former.targets if t.name == answer.cell.name), None) if former else None
+    )
     facts = locked_facts(answer, question.project.manifest)
     if before is None or before.cuda is None or facts is None:
         return False
     return before.cuda.declared == facts.declared and before.cuda.needs.get("major") == str(major)
-
-
-def wheel_files(answer: PythonAnswer) -> Iterator[WheelFile]:
-    """The files that a cell's answer installs, by name."""
-    for identifier, candidate in sorted(answer.resolution.pins.items()):
-        file = None if identifier.qualifier else describe_python(candidate)
-        if file is not None and file.is_wheel:
-            yield file
-
-
-__all__ = [
-    "CudaAnswer",
-    "CudaSolver",
-    "CudaUnsolvedError",
-    "Declared",
-    "UnsolvableError",
-    "asked_roots",
-    "cuda_components",
-    "cuda_notes",
-    "declared_for",
-    "locked_facts",
-    "refuse_contradictions",
-    "wheel_files",
-    "with_facts",
-]

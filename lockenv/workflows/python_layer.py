@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from lockenv.errors import NoSolutionError
 from lockenv.lockfile import artifact_for, entries_of
-from lockenv.model import Index, Manifest, SourceRule
+from lockenv.model import Cuda, Index, Manifest, SourceRule
 from lockenv.resolve import Root as Asked
 from lockenv.resolve import UnsolvableError, explain, explained, resolve
 from lockenv.sources.python import (
@@ -24,9 +24,11 @@ from lockenv.sources.python import (
     pin,
 )
 from lockenv.tables.addresses import PYTHON_INDEX
+from lockenv.tables.cuda_names import CUDA_PLATFORMS, is_mentioned
 from lockenv.values import dataclass, replace
 from lockenv.workflows.assemble import Chosen
 from lockenv.workflows.cells import Cell, Root
+from lockenv.workflows.contents import Contents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from lockenv.resolve import Event, Identifier, Resolution
     from lockenv.sources.python import SdistMetadata
     from lockenv.workflows.alignment import Steer
+    from lockenv.workflows.cuda_layer import CudaAnswer, CudaSolver
 
 
 class _Everything(Collection[str]):
@@ -72,6 +75,7 @@ class PythonAnswer:
     source: PythonSource
     resolution: Resolution
     versions: Mapping[str, str]
+    cuda: CudaAnswer | None = None
 
 
 class UnsolvedError(NoSolutionError):
@@ -106,6 +110,23 @@ class UnsolvedError(NoSolutionError):
         ]
 
 
+class CudaUnsolvedError(NoSolutionError):
+    """A cell has no answer with one CUDA; the ways out cost searches of their own, so they wait."""
+
+    def __init__(
+        self,
+        refusal: NoSolutionError,
+        causes: Iterable[str],
+        explain: Callable[[Callable[[Root], str]], NoSolutionError],
+    ) -> None:
+        super().__init__(refusal.slug, refusal.what, why=list(causes), fix=refusal.fix)
+        self._explain = explain
+
+    def explained(self, place: Callable[[Root], str]) -> NoSolutionError:
+        """The message for a person: what cannot be, why, and ways out that were each checked."""
+        return self._explain(place)
+
+
 class PythonLayer:
     """Asks for one manifest's cells; sources of one cell share what they learned."""
 
@@ -129,11 +150,21 @@ class PythonLayer:
         self._builder = builder
         self._progress = progress
         self._listen = listen
+        self._cuda: CudaSolver | None = None
+        self.contents = Contents(fetcher)
 
-    def solve(self, cell: Cell, steer: Steer, moved: Collection[str] = frozenset()) -> PythonAnswer:
+    def solve(
+        self,
+        cell: Cell,
+        steer: Steer,
+        moved: Collection[str] = frozenset(),
+        *,
+        for_build: bool = False,
+    ) -> PythonAnswer:
         """The best answer for a cell; pins of names in ``moved`` are not remembered.
 
-        Raises `NoSolutionError` with the manifest's lines that clash.
+        CUDA has its say wherever it has a part, but not in build environments. Raises
+        `NoSolutionError` with the manifest's lines that clash.
         """
         source = PythonSource(
             self._fetcher,
@@ -147,14 +178,22 @@ class PythonLayer:
             for root in cell.roots
             for asked in source.asked(root.ask.requirement)
         ]
+        cuda: CudaAnswer | None = None
+        resolution: Resolution | None = None
         try:
-            resolution = resolve({PYPI: source}, roots, listen=self._listen)
+            if for_build or not self._begins_with_cuda(cell, roots):
+                resolution = resolve({PYPI: source}, roots, listen=self._listen)
+            if resolution is None or not (for_build or self._is_plain(cell, resolution)):
+                cell, resolution, cuda = self._cuda_solver().solve(
+                    cell, source, roots, {*steer.fixed, *steer.preferred} - set(moved)
+                )
         except UnsolvableError as error:
             raise UnsolvedError(cell, source, error) from error
         return PythonAnswer(
             cell=cell,
             source=source,
             resolution=resolution,
+            cuda=cuda,
             versions={
                 identifier.name: Version(candidate.version_text).public
                 for identifier, candidate in resolution.pins.items()
@@ -164,7 +203,31 @@ class PythonLayer:
 
     def solve_build(self, cell: Cell, roots: tuple[Root, ...], steer: Steer) -> PythonAnswer:
         """A build environment of a cell: its own search, free of the project's own pins."""
-        return self.solve(replace(cell, roots=roots), steer, _EVERYTHING)
+        return self.solve(replace(cell, roots=roots), steer, _EVERYTHING, for_build=True)
+
+    def _begins_with_cuda(self, cell: Cell, roots: Iterable[Asked]) -> bool:
+        """Whether a plain answer would be thrown away: something declared is about some root."""
+        if cell.target.platform.name not in CUDA_PLATFORMS:
+            return False
+        own = cell.table.cuda
+        declared = [one for one in (own, self._manifest.cuda) if isinstance(one, Cuda)]
+        if cell.table.cuda_dependencies or any(one.components for one in declared):
+            return True
+        names = (root.requirement.identifier.name for root in roots)
+        return (own is False or bool(declared)) and any(map(is_mentioned, names))
+
+    def _is_plain(self, cell: Cell, resolution: Resolution) -> bool:
+        """Whether CUDA has no part in an answer."""
+        if cell.target.platform.name not in CUDA_PLATFORMS:
+            return True
+        return not self.contents.may_have_cuda(resolution)
+
+    def _cuda_solver(self) -> CudaSolver:
+        if self._cuda is None:
+            from lockenv.workflows.cuda_layer import CudaSolver  # noqa: PLC0415 - start-up
+
+            self._cuda = CudaSolver(self._manifest, self._fetcher, self._listen)
+        return self._cuda
 
     def _request(self, cell: Cell, steer: Steer, moved: Collection[str]) -> PythonRequest:
         manifest = self._manifest

@@ -26,14 +26,21 @@ from lockenv.workflows.cells import locked_target
 from lockenv.workflows.check import drift
 from lockenv.workflows.files import unwritable
 from lockenv.workflows.network import open_network
-from lockenv.workflows.python_layer import PythonLayer, UnsolvedError, chosen_packages
+from lockenv.workflows.overlaps import overlap_notes
+from lockenv.workflows.python_layer import (
+    CudaUnsolvedError,
+    PythonLayer,
+    UnsolvedError,
+    chosen_packages,
+)
 from lockenv.workflows.system_layer import SystemAnswer, former_cells, lock_cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import TextIO
 
-    from lockenv.model import LockedImage, LockedInterpreter, LockedTarget
+    from lockenv.fetch import StoreFetcher
+    from lockenv.model import CudaComponent, LockedImage, LockedInterpreter, LockedTarget
     from lockenv.resolve import Event
     from lockenv.workflows.cells import Cell, Root
     from lockenv.workflows.moves import Moves
@@ -153,6 +160,10 @@ def _images(question: Question) -> tuple[LockedImage, ...]:
 
 def search(scene: Scene, question: Question) -> Answer:
     """Ask the world for what the former lock cannot answer; every pin that can stay, stays."""
+    if _declares_cuda(question):
+        from lockenv.workflows.cuda_layer import refuse_contradictions  # noqa: PLC0415 - start-up
+
+        refuse_contradictions(question.project, question.cells)
     with ExitStack() as stack:
         fetcher = stack.enter_context(open_network(scene, question.project.manifest))
         listen = stack.enter_context(_tracing(scene, question.trace))
@@ -170,8 +181,11 @@ def search(scene: Scene, question: Question) -> Answer:
         question = replace(question, cells=tuple(cells.values()))
         try:
             solved, apart, notes = _solve(question, layer)
-        except UnsolvedError as error:
+        except (UnsolvedError, CudaUnsolvedError) as error:
             raise error.explained(lambda root: _place(question, root)) from error
+        notes += overlap_notes(question.project.manifest, layer.contents, solved)
+        targets, components, told = _cuda(question, solved, fetcher)
+        notes += told
         chosen = {name: chosen_packages(answer) for name, answer in solved.items()}
         builds = locked_builds(question, layer, solved)
         scene.progress.finished("resolve")
@@ -180,16 +194,45 @@ def search(scene: Scene, question: Question) -> Answer:
     layer_system = SystemAnswer({**system.by_cell, **former_cells(question, unsolved).by_cell})
     lock = Lock(
         request=_requests(question),
-        targets=_with_system(question, system, _targets(question)),
+        targets=_with_system(question, system, targets),
         packages=packages,
         builds=builds,
         system_packages=layer_system.packages,
         system_archives=layer_system.archives,
         interpreters=_interpreters(question),
+        cuda_components=components,
         images=_images(question),
     )
-    told = (*notes, *system.notes, *map(_apart_note, apart))
-    return Answer(lock=regrouped(lock), notes=told)
+    every = (*notes, *system.notes, *map(_apart_note, apart))
+    return Answer(lock=regrouped(lock), notes=every)
+
+
+def _declares_cuda(question: Question) -> bool:
+    """Whether the manifest says anything of CUDA."""
+    manifest = question.project.manifest
+    return manifest.cuda is not None or any(
+        cell.table.cuda is not None or cell.table.cuda_dependencies for cell in question.cells
+    )
+
+
+def _cuda(
+    question: Question, solved: Mapping[str, PythonAnswer], fetcher: StoreFetcher
+) -> tuple[tuple[LockedTarget, ...], tuple[CudaComponent, ...], list[str]]:
+    """The targets with their CUDA, the parts of toolkits that are no packages, and notes."""
+    targets = _targets(question)
+    has_cuda = any(answer.cuda is not None for answer in solved.values())
+    had_cuda = any(target.cuda is not None for target in targets)
+    if not (has_cuda or had_cuda or _declares_cuda(question)):
+        return targets, (), []
+    from lockenv.workflows.cuda_layer import (  # noqa: PLC0415 - start-up: most locks have no CUDA
+        cuda_components,
+        cuda_notes,
+        with_facts,
+    )
+
+    targets = with_facts(targets, solved, question.project.manifest)
+    notes = cuda_notes(question, solved)
+    return targets, cuda_components(question, solved, fetcher), notes
 
 
 def _with_system(
@@ -310,7 +353,8 @@ def _moved_notes(
 
 def _apart_note(difference: Difference) -> str:
     sides = ", ".join(
-        f"{version} for {' and '.join(cells)}" for version, cells in difference.versions.items()
+        f"{version} for {cells[0]}" + (f" and {len(cells) - 1} more" if cells[1:] else "")
+        for version, cells in difference.versions.items()
     )
     reason = f": {difference.reason}" if difference.reason else ""
     return f"{difference.name} differs between targets ({sides}){reason}"

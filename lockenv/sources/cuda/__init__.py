@@ -1,5 +1,6 @@
 """CUDA: what a target declares, what wheels contain, and one resolution in which both agree."""
 
+from lockenv.formats.contents import Entry
 from lockenv.sources.cuda.collisions import Collision, find_collisions
 from lockenv.sources.cuda.declaration import (
     Fleet,
@@ -12,9 +13,7 @@ from lockenv.sources.cuda.declaration import (
 from lockenv.sources.cuda.described import describe_python
 from lockenv.sources.cuda.directory import (
     READ_LIMIT,
-    Entry,
     facts_of_file,
-    installed_paths,
     read_wheel_facts,
     wheel_directory,
 )
@@ -74,7 +73,6 @@ __all__ = [
     "explain",
     "facts_of_file",
     "find_collisions",
-    "installed_paths",
     "lock_facts",
     "lock_redistributables",
     "merge",

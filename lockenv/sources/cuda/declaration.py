@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -18,6 +17,8 @@ from lockenv.tables.cuda import (
     minor_of,
     parse_driver,
 )
+from lockenv.tables.cuda_names import CUDA_PLATFORMS
+from lockenv.values import dataclass, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -114,7 +115,7 @@ def _of_major(major: int) -> list[str]:
 
 def can_have_cuda(platform: Platform) -> bool:
     """Whether CUDA exists for a platform: linux with glibc, and windows."""
-    return platform.name in {"linux-x86_64", "linux-aarch64", "windows-x86_64"}
+    return platform.name in CUDA_PLATFORMS
 
 
 def merge(

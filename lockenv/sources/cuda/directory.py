@@ -13,11 +13,11 @@ import json
 import mmap
 import re
 import tempfile
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar, cast
 
 from lockenv.errors import IntegrityError
 from lockenv.fields import Fields
+from lockenv.formats.contents import LISTING_KIND, Listing, parse_listing, render_listing
 from lockenv.formats.elf import ElfError, parse_dynamic, section_range, sonames_in_prefix
 from lockenv.formats.fatbin import CodeSummary, fatbin_entries, summarize
 from lockenv.formats.wheel import Member, read_members, stream_member
@@ -25,7 +25,7 @@ from lockenv.sources.cuda.facts import CandidateFacts, WheelFile, facts_from_lib
 from lockenv.tables.cuda import WheelLibrary, components
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from concurrent.futures import Future
 
     from lockenv.fetch import RemoteFile
@@ -41,7 +41,7 @@ _PREFIX = 1 << 20
 #: How many of those that are too large.
 _GLANCES = 4
 #: Part of the name under which facts are kept: another number for every change of their form.
-_DIRECTORY_KIND, _FACTS_KIND = "wheel-directory-1", "wheel-cuda-1"
+_FACTS_KIND = "wheel-cuda-1"
 _LIBRARY = re.compile(r"\.so(\.\d+)*$")
 _LOOKS_LIKE_CUDA = re.compile(
     r"cuda|cudnn|cublas|nccl|cutlass|flash_?attn|_gpu|gpu_|[-_.]cu\d\d|libnv|pjrt", re.IGNORECASE
@@ -62,15 +62,6 @@ class Shelf(Protocol):
 
     def soon(self, work: Callable[[], T]) -> Future[T]:
         """Work on it in one of its threads."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Entry:
-    """One file that installing a wheel writes: where, and which bytes (by size and CRC)."""
-
-    path: str
-    size: int
-    crc: int
 
 
 class _Window(io.RawIOBase):
@@ -134,57 +125,24 @@ def _listed(remote: RemoteFile, name: str) -> tuple[Member, ...]:
     return read_members(io.BufferedReader(_Window(remote), 1 << 18), name)
 
 
-def wheel_directory(wheel: WheelFile, shelf: Shelf) -> tuple[Entry, ...] | None:
-    """Every file that installing the wheel writes, sorted; None if it cannot be read by ranges.
+def wheel_directory(wheel: WheelFile, shelf: Shelf) -> Listing | None:
+    """Every file that installing the wheel writes; None if it cannot be read by ranges.
 
-    Paths are those in site-packages; what goes elsewhere begins with ``{scheme}/``. Raises
-    `IntegrityError` for an archive that installing would refuse.
+    Where its metadata was read from its tail, that was remembered then. Raises `IntegrityError`
+    for an archive that installing would refuse.
     """
-    kept = shelf.recall(_DIRECTORY_KIND, wheel.sha256) if wheel.sha256 else None
+    kept = shelf.recall(LISTING_KIND, wheel.sha256) if wheel.sha256 else None
     if kept is not None:
-        found = _parse_directory(kept)
+        found = parse_listing(kept)
         if found is not None:
             return found
     members = _members(wheel, shelf)
     if members is None:
         return None
-    entries = installed_paths(members)
+    data = render_listing((member.path, member.size, member.crc) for member in members)
     if wheel.sha256:
-        rows = [[entry.path, entry.size, entry.crc] for entry in entries]
-        shelf.remember(_DIRECTORY_KIND, wheel.sha256, json.dumps(rows).encode())
-    return entries
-
-
-def installed_paths(members: Iterable[Member]) -> tuple[Entry, ...]:
-    """The members of a wheel as the files that installing it writes, sorted.
-
-    ``RECORD`` is left out (every installer writes its own).
-    """
-    found = []
-    for member in members:
-        scheme, path = _placed(member.path)
-        if path.endswith(".dist-info/RECORD"):
-            continue
-        place = path if scheme in {"purelib", "platlib"} else f"{{{scheme}}}/{path}"
-        found.append(Entry(place, member.size, member.crc))
-    return tuple(sorted(found))
-
-
-def _placed(path: str) -> tuple[str, str]:
-    """Scheme and path of a member (binary distribution format: the ``.data`` directory)."""
-    first, _, rest = path.partition("/")
-    if first.endswith(".data") and "/" in rest:
-        scheme, _, below = rest.partition("/")
-        return scheme, below
-    return "purelib", path
-
-
-def _parse_directory(data: bytes) -> tuple[Entry, ...] | None:
-    try:
-        rows = json.loads(data)
-        return tuple(Entry(str(path), int(size), int(crc)) for path, size, crc in rows)
-    except (ValueError, TypeError):
-        return None
+        shelf.remember(LISTING_KIND, wheel.sha256, data)
+    return parse_listing(data)
 
 
 def _members(wheel: WheelFile, shelf: Shelf) -> tuple[Member, ...] | None:
@@ -316,11 +274,6 @@ def _read_prefix(pieces: _Pieces, member: Member, name: str) -> WheelLibrary | N
     return (
         WheelLibrary(path=member.path, needs=tuple(n for n in needs if n != own)) if needs else None
     )
-
-
-def looks_like_cuda(entries: Iterable[Entry]) -> bool:
-    """Whether a wheel has a shared library whose path suggests CUDA: worth a look inside."""
-    return any(_LIBRARY.search(e.path) and _LOOKS_LIKE_CUDA.search(e.path) for e in entries)
 
 
 def _render_facts(facts: CandidateFacts) -> bytes:

@@ -7,17 +7,17 @@ to the CUDA major of the attempt; what contradicts that is ruled out, and the se
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lockenv.sources.cuda.collisions import Collision, find_collisions
+from lockenv.formats.contents import collisions_of_listings
 from lockenv.sources.cuda.facts import CandidateFacts, combine
 from lockenv.tables.cuda import components
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from lockenv.sources.cuda.directory import Entry
+    from lockenv.formats.contents import Collision, Listing
     from lockenv.sources.cuda.facts import WheelFile
     from lockenv.sources.cuda.learn import Desk
     from lockenv.sources.cuda.world import World
@@ -84,7 +84,7 @@ def examine(
     have = {*provided, *_provided(directories, chosen)}
     return Verdict(
         facts=chosen,
-        collisions=find_collisions(_called(directories)),
+        collisions=collisions_of_listings(_called(directories)),
         unprovided=tuple(_unprovided(ordered, chosen, have)),
         excluded=excluded,
         unread=tuple(w.package for w in ordered if directories[w] is None and w.is_wheel),
@@ -93,12 +93,12 @@ def examine(
 
 
 def _called(
-    directories: Mapping[WheelFile, tuple[Entry, ...] | None],
-) -> dict[str, tuple[Entry, ...]]:
+    directories: Mapping[WheelFile, Listing | None],
+) -> dict[str, Listing]:
     return {
-        f"{wheel.package} {wheel.version}": entries
-        for wheel, entries in directories.items()
-        if entries is not None
+        f"{wheel.package} {wheel.version}": listing
+        for wheel, listing in directories.items()
+        if listing is not None
     }
 
 
@@ -111,15 +111,15 @@ def _contradiction(facts: CandidateFacts, world: World) -> str | None:
 
 
 def _provided(
-    directories: Mapping[WheelFile, tuple[Entry, ...] | None], facts: Mapping[str, CandidateFacts]
+    directories: Mapping[WheelFile, Listing | None], facts: Mapping[str, CandidateFacts]
 ) -> set[str]:
     found: set[str] = set()
     table = components().sonames
-    for wheel, entries in directories.items():
-        if entries is None:
+    for wheel, listing in directories.items():
+        if listing is None:
             found.update(provided_by_name(wheel.package, facts.get(wheel.package)))
             continue
-        found.update(n for e in entries if (n := e.path.rpartition("/")[2]) in table)
+        found.update(n for e in listing.entries if (n := e.path.rpartition("/")[2]) in table)
     return found
 
 

@@ -6,7 +6,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
-from lockenv.sources.cuda.directory import READ_LIMIT, looks_like_cuda, read_wheel_facts
+from lockenv.sources.cuda.directory import READ_LIMIT, read_wheel_facts
 from lockenv.sources.cuda.directory import wheel_directory as read_directory
 from lockenv.sources.cuda.facts import (
     CandidateFacts,
@@ -22,7 +22,8 @@ from lockenv.tables.cuda import components, wheels
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lockenv.sources.cuda.directory import Entry, Shelf
+    from lockenv.formats.contents import Listing
+    from lockenv.sources.cuda.directory import Shelf
     from lockenv.sources.cuda.facts import WheelFile
 
 #: A wheel up to this size is read although little suggests that it is worth it.
@@ -45,7 +46,7 @@ class Desk:
         self._cheap: dict[WheelFile, CandidateFacts] = {}
         self._whole: dict[tuple[WheelFile, tuple[str, ...]], CandidateFacts] = {}
         self._inside: dict[WheelFile, CandidateFacts | None] = {}
-        self._directories: dict[WheelFile, tuple[Entry, ...] | None] = {}
+        self._directories: dict[WheelFile, Listing | None] = {}
         self._lock = threading.Lock()
 
     def cheap(self, wheel: WheelFile) -> CandidateFacts:
@@ -116,7 +117,7 @@ class Desk:
             return True
         return any(_suggests(text) for text in requirements)
 
-    def directory(self, wheel: WheelFile) -> tuple[Entry, ...] | None:
+    def directory(self, wheel: WheelFile) -> Listing | None:
         """What installing it writes; None if nobody can tell before it is fetched."""
         with self._lock:
             if wheel in self._directories:
@@ -126,7 +127,7 @@ class Desk:
             self._directories[wheel] = found
         return found
 
-    def directories(self, files: Sequence[WheelFile]) -> dict[WheelFile, tuple[Entry, ...] | None]:
+    def directories(self, files: Sequence[WheelFile]) -> dict[WheelFile, Listing | None]:
         """The same of many, side by side, in the order that was given."""
         if self._shelf is not None:
             for waiting in [self._shelf.soon(partial(self.directory, wheel)) for wheel in files]:
@@ -138,10 +139,10 @@ class Desk:
 
         None where its directory shows no library of CUDA's, or nothing is learned.
         """
-        entries = self.directory(wheel)
-        if entries is None or self._shelf is None or components().is_runtime(wheel.package):
+        listing = self.directory(wheel)
+        if listing is None or self._shelf is None or components().is_runtime(wheel.package):
             return None
-        if wheel.platform == "any" or not looks_like_cuda(entries):
+        if wheel.platform == "any" or not listing.shows_cuda:
             return None
         if wheel.package in wheels().quiet:
             return None

@@ -11,7 +11,6 @@ that was hit is said so, and is never called "no solution".
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lockenv.errors import GaveUpError, NoSolutionError
@@ -21,6 +20,7 @@ from lockenv.sources.cuda.guarded import GuardedSource, Wishes
 from lockenv.sources.cuda.virtual import ECOSYSTEM
 from lockenv.sources.cuda.world import World, preferred_versions, release_of
 from lockenv.tables.cuda import components, wheels
+from lockenv.values import dataclass, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -45,6 +45,7 @@ class CudaAsk:
     ``roots`` stand in order of importance. ``templates`` are requirement texts in which
     ``{cuda.major}`` follows the attempt, with their origins. ``fleet`` None means: nothing is
     declared; ``refuses_cuda`` is ``cuda = false``. ``provided`` are sonames of system packages.
+    ``kept`` are names that stay as they were locked: no toolkit release moves them.
     """
 
     roots: tuple[Root, ...]
@@ -52,6 +53,7 @@ class CudaAsk:
     fleet: Fleet | None = None
     refuses_cuda: bool = False
     provided: tuple[str, ...] = ()
+    kept: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -381,7 +383,7 @@ def _coherent(ask: CudaAsk, means: Means, attempt: Attempt, wishes: Wishes) -> A
     release = release_of(versions)
     if release is None:
         return attempt
-    wanted = preferred_versions(release)
+    wanted = {n: v for n, v in preferred_versions(release).items() if n not in ask.kept}
     if all(versions.get(name, version) == version for name, version in wanted.items()):
         return attempt
     again = _search(ask, means, attempt.world, replace(wishes, preferred=wanted))

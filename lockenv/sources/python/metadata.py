@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
@@ -11,6 +10,7 @@ from packaging.version import InvalidVersion
 
 from lockenv.errors import IntegrityError, LockenvError
 from lockenv.fetch import Memo, redacted
+from lockenv.formats.contents import LISTING_KIND
 from lockenv.formats.metadata import (
     KEPT_FORM,
     LIMIT,
@@ -22,7 +22,9 @@ from lockenv.formats.metadata import (
 )
 from lockenv.model import Digest, Wanted, parse_digest, sha256
 from lockenv.resolve import UnusableCandidateError
+from lockenv.sources.python.values import SourceTree
 from lockenv.sources.python.versions import version_of
+from lockenv.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,10 +81,10 @@ class Reader:
         return named
 
     def _read(self, release: Release, *, cheaply: bool) -> CoreMetadata | None:
-        if release.kind == "directory":
+        if release.kind in {"directory", "vcs"}:
             return self._folder(release)
         key = release.file.hash_by("sha256") or (release.digest.hex if release.digest else None)
-        if key is not None:
+        if key is not None and not release.subdirectory:
             kept = self._fetcher.recall(KEPT_FORM, key)
             if kept is not None:
                 return parse_core(kept)
@@ -94,7 +96,9 @@ class Reader:
             key = brought.digest.hex
             metadata = self._whole(release, brought.path)
             if metadata is None:
-                return self._built(release, brought.path)
+                return self._built(release)
+            if release.subdirectory:
+                return metadata  # what is kept by the archive's digest is said at its top
         if key is not None:
             self._fetcher.remember(KEPT_FORM, key, render_core(metadata))
         return metadata
@@ -128,27 +132,50 @@ class Reader:
         digits = release.file.hash_by("sha256")
         if digits is not None:
             self._fetcher.remember(_SIZES, digits, b"%d" % remote.size)
-        return _from_zip(remote, release.name)
+        return self._from_zip(remote, release.name, digits)
 
     def _whole(self, release: Release, path: Path) -> CoreMetadata | None:
         if release.is_wheel:
-            return _from_zip(Whole(path), release.name)
+            return self._from_zip(Whole(path), release.name, release.file.hash_by("sha256"))
         from lockenv.sources.python.sdists import static_metadata  # noqa: PLC0415 - start-up
 
-        return static_metadata(path)
+        return static_metadata(self.tree(release))
+
+    def _from_zip(self, file: RemoteFile, name: str, digits: str | None) -> CoreMetadata:
+        """The metadata, and for ever the list of files, whose bytes have come along."""
+        # Archives are read once for each file and kept; a warm lock reads none.
+        from lockenv.sources.python.wheels import read_tail  # noqa: PLC0415 - start-up
+
+        body, listing = read_tail(file, name)
+        if digits is not None:
+            self._fetcher.remember(LISTING_KIND, digits, listing)
+        return parse_core_metadata(body)
 
     def _folder(self, release: Release) -> CoreMetadata:
-        folder = release.path
-        if folder is None:
-            raise MetadataError("it has no folder")
-        from lockenv.sources.python.sdists import folder_metadata  # noqa: PLC0415 - start-up
+        from lockenv.sources.python.sdists import static_metadata  # noqa: PLC0415 - start-up
 
-        return folder_metadata(folder) or self._built(release, folder)
+        return static_metadata(self.tree(release)) or self._built(release)
 
-    def _built(self, release: Release, path: Path) -> CoreMetadata:
+    def _built(self, release: Release) -> CoreMetadata:
         if self._sdist_metadata is None:
             raise MetadataError("its metadata are not static, so only a build can tell them")
-        return parse_core_metadata(self._sdist_metadata(path, release.name))
+        return parse_core_metadata(self._sdist_metadata(release.name, self.tree(release)))
+
+    def tree(self, release: Release) -> SourceTree:
+        """What a release without a wheel is built from, brought here."""
+        if release.kind in {"directory", "vcs"}:
+            if release.path is None:
+                raise MetadataError("it has no folder")
+            path, identity = release.path, f"git:{release.vcs.commit}" if release.vcs else ""
+        else:
+            brought = self.bring(release)
+            path, identity = brought.path, str(brought.digest)
+        return SourceTree(
+            path=path,
+            filename=release.file.filename,
+            identity=identity,
+            subdirectory=release.subdirectory,
+        )
 
     def bring(self, release: Release) -> Brought:
         """The release's whole file in the store, with its sha256 and size."""
@@ -241,13 +268,6 @@ class Whole:
         with self._path.open("rb") as file:
             file.seek(offset)
             return file.read(count)
-
-
-def _from_zip(file: RemoteFile, name: str) -> CoreMetadata:
-    # Archives are read once for each file and kept; a warm lock reads none.
-    from lockenv.sources.python.wheels import metadata_of  # noqa: PLC0415 - start-up
-
-    return parse_core_metadata(metadata_of(file, name))
 
 
 def sha256_of(body: bytes) -> Digest:

@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
+from lockenv.formats.contents import render_listing
 from lockenv.formats.metadata import LIMIT, MetadataError
 
 if TYPE_CHECKING:
     from lockenv.fetch import RemoteFile
 
 
-def metadata_of(file: RemoteFile, name: str) -> bytes:
-    """The bytes of METADATA of a wheel; `MetadataError` where there is none to be found."""
+def read_tail(file: RemoteFile, name: str) -> tuple[bytes, bytes]:
+    """The bytes of METADATA of a wheel, and the list of its files in the form that is kept.
+
+    `MetadataError` where there is none to be found.
+    """
     try:
         with zipfile.ZipFile(_Seekable(file)) as archive:
-            return _read(archive, name)
+            return _read(archive, name), _listed(archive)
     # What a hostile archive can make zipfile raise.
     except (
         zipfile.BadZipFile,
@@ -53,6 +57,11 @@ def _read(archive: zipfile.ZipFile, name: str) -> bytes:
         raise MetadataError(f"its METADATA is larger than {LIMIT} bytes")
     with archive.open(entry) as stream:
         return stream.read(LIMIT)
+
+
+def _listed(archive: zipfile.ZipFile) -> bytes:
+    files = (entry for entry in archive.infolist() if not entry.is_dir())
+    return render_listing((entry.filename, entry.file_size, entry.CRC) for entry in files)
 
 
 class _Seekable(io.RawIOBase):
