@@ -40,6 +40,7 @@ class Entry:
     row: _Row | None = None  # what is on offer for what was asked last
     # What was asked when nothing was on offer, and what was possible then.
     locks: list[tuple[list[Requirement], int]] = field(default_factory=list)
+    guarded: bool = False  # whether something was learned from who asks for it
 
 
 class Knowledge:
@@ -67,6 +68,10 @@ class Knowledge:
         self.facts = {}
         self._keys = set()
         self._asked.prefetch(dict.fromkeys(root.requirement.identifier for root in self._roots))
+        for candidate in self._looked_at:
+            # All that is let in must be there before anything is learned, or this never ends.
+            for requirement in self._asked.requirements(candidate) or ():
+                self._shelf(requirement.identifier).mask(requirement)
         for number, root in enumerate(self._roots):
             name = self.number(root.requirement)
             mask = self._mask(name, root.requirement)
@@ -85,15 +90,19 @@ class Knowledge:
         return self._enter(requirement.identifier, requirement) if number is None else number
 
     def _enter(self, identifier: Identifier, requirement: Requirement | None = None) -> int:
-        shelf = self._shelves.get(identifier)
-        if shelf is None:
-            shelf = self._shelves[identifier] = Shelf(self._asked, identifier)
+        shelf = self._shelf(identifier)
         if requirement is not None:
             # What the first ask lets in is there before anything can be learned about the name.
             shelf.mask(requirement)
         number = self.numbers[identifier] = self.trail.add_name(shelf.full)
         self.entries.append(Entry(shelf=shelf))
         return number
+
+    def _shelf(self, identifier: Identifier) -> Shelf:
+        shelf = self._shelves.get(identifier)
+        if shelf is None:
+            shelf = self._shelves[identifier] = Shelf(self._asked, identifier)
+        return shelf
 
     def _mask(self, name: int, requirement: Requirement) -> int:
         entry = self.entries[name]
@@ -136,6 +145,8 @@ class Knowledge:
             return clause
         target = self.number(requirement)
         mask = self._mask(target, requirement)
+        if self.entries[target].guarded:
+            raise ReopenedError
         if target == name:
             if mask & bit:
                 return None
@@ -255,3 +266,55 @@ class Knowledge:
             and clause.requirement is not None
             and self._offered(name, [*wanted, clause.requirement]) & left
         ]
+
+    def unfounded(self) -> Clause | None:
+        """In an answer: a clause against what is not on offer for what is asked of it in the end.
+
+        Such a candidate was let in by an ask that is gone, or by one that nobody asks for.
+        """
+        for name, entry in enumerate(self.entries):
+            let_in = self.trail.required(name) and not self.trail.left[name] & entry.shelf.always
+            if let_in and self.pick(name) is None:
+                return self.lock(name)
+        if any(entry.locks for entry in self.entries):
+            return self._unsupported()
+        return None
+
+    def _unsupported(self) -> Clause | None:
+        """The clause that forbids what is there only to let in something else."""
+        trail = self.trail
+        reached = self._reached()
+        idle = [
+            name
+            for name in range(len(self.entries))
+            if trail.required(name) and name not in reached
+        ]
+        if not idle:
+            return None
+        terms = {idle[0]: ~ABSENT}
+        for name in idle:
+            self.entries[name].guarded = True
+            for clause in self.entries[name].onto:
+                self._keys.add(id(clause))
+                if clause.owner not in idle:
+                    without = terms.get(clause.owner, -1) & ~clause.terms[clause.owner]
+                    terms[clause.owner] = without
+        for name, mask in terms.items():
+            if trail.left[name] & ~mask:
+                trail.choose(name, mask)
+        clause = Clause(terms=terms)
+        trail.add(clause)
+        return clause
+
+    def _reached(self) -> set[int]:
+        left = self.trail.left
+        names = [self.numbers[root.requirement.identifier] for root in self._roots]
+        reached = set(names)
+        while names:
+            name = names.pop()
+            for clause in self.entries[name].needs:
+                if not left[name] & ~clause.terms[name]:
+                    fresh = set(clause.terms) - reached
+                    reached |= fresh
+                    names += sorted(fresh)
+        return reached

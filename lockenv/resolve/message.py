@@ -51,13 +51,23 @@ def _what(explanation: Explanation, place: str) -> str:
 
 
 def _asks(roots: Sequence[Root], where: Callable[[Hashable], str]) -> list[str]:
-    """One line for each origin; of an extra's roots the one that names the extra."""
-    by_origin: dict[Hashable, str] = {}
+    """One line for each origin."""
+    by_origin: dict[Hashable, list[Root]] = {}
     for root in roots:
-        text = f"you ask for {root.requirement}"
-        by_origin[root.origin] = max(by_origin.get(root.origin, ""), text, key=len)
-    width = min(_WIDEST_ASK, max(map(len, by_origin.values()), default=0))
-    return [f"{text:{width}}  {where(origin)}".rstrip() for origin, text in by_origin.items()]
+        by_origin.setdefault(root.origin, []).append(root)
+    lines = [(f"you ask for {_asked(several)}", where(at)) for at, several in by_origin.items()]
+    width = min(_WIDEST_ASK, max((len(text) for text, _ in lines), default=0))
+    return [f"{text:{width}}  {place}".rstrip() for text, place in lines]
+
+
+def _asked(roots: Sequence[Root]) -> str:
+    """Roots of one origin as one ask: those of extras come with that of the bare name."""
+    first = str(roots[0].requirement)
+    name = roots[0].requirement.identifier.name
+    extras = sorted({root.requirement.identifier.qualifier for root in roots} - {""})
+    if len(roots) == 1 or not extras or not first.startswith(name):
+        return first
+    return f"{name}[{','.join(extras)}]{first.removeprefix(name)}"
 
 
 def _is_own_name(link: Link) -> bool:
@@ -126,7 +136,7 @@ def _fix(explanation: Explanation) -> list[str]:
 
 
 def _way(way: Way) -> str:
-    former = max((str(root.requirement) for root in way.removed), key=len)
+    former = _asked(way.removed)
     if not way.instead:
         return f"drop {former}"
     instead = way.instead[0].requirement

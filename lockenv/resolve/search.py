@@ -1,4 +1,9 @@
-"""The complete search: finds an answer or proves from what the sources said that there is none."""
+"""The complete search: finds an answer or proves from what the sources said that there is none.
+
+Where the proof stops: a candidate that is not on offer until something asks for it (a yanked file,
+a pre-release) is considered only where what was read asks for it, not for what it would bring with
+it itself.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +86,11 @@ class Search:
                 found = None
             if found is not None:
                 return found
+            # With what is known now, names may do in the order in which they are met.
             self._rows.restart()
+            self._seen.clear()
+            self._lost.clear()
+            self._early.clear()
 
     def _run(self) -> dict[Identifier, Candidate] | Refusal | None:
         """What `run` says, or None if it has to start again."""
@@ -94,17 +103,20 @@ class Search:
                 if following is not None:
                     broken = self._settle(following)
                 elif checked:
-                    return self._answer()
+                    level = trail.level
+                    broken = self._known.unfounded()
+                    if broken is None and trail.level == level:
+                        return self._answer()
                 else:
                     # What was taken back may have hidden what a clause says: look at all again.
                     trail.recheck(self._known.facts.values())
                 checked = following is None
             if broken is not None:
-                learned, level = trail.learn(broken)
-                if level is None:
+                learned, back = trail.learn(broken)
+                if back is None:
                     return self._refusal(learned)
-                trail.jump(level)
-                self._trace("jump", None, f"back to choice {level}")
+                trail.jump(back)
+                self._trace("jump", None, f"back to choice {back}")
                 if learned is not broken:
                     trail.add(learned)
 
