@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -139,11 +138,7 @@ def _file_findings(
         if found != digest:
             fact = "is missing" if found is None else f"is not what {source} has"
             findings.append(
-                replace(
-                    _finding("LE304", f"{path} of {package.name} {fact}", package.name, path),
-                    # A sync looks at packages, not at each of their files.
-                    fix=f"remove {layout.root}, then {_SYNC}",
-                )
+                _finding("LE304", f"{path} of {package.name} {fact}", package.name, path)
             )
     return findings
 
