@@ -21,6 +21,7 @@ from lockenv.sandbox.modes import (
 from lockenv.sandbox.program import Mount, Program, UserMap
 from lockenv.sandbox.record import OwnershipRecord
 from lockenv.sandbox.run import LIBRARY, Outcome, Running, run, start
+from lockenv.sandbox.source_tree import build_place, copy_source, unpack_source
 
 __all__ = [
     "DRIVER_FOLDER",
@@ -40,15 +41,18 @@ __all__ = [
     "UserMap",
     "abilities",
     "build_editable",
+    "build_place",
     "build_requirements",
     "build_wheel",
     "choose_mode",
+    "copy_source",
     "gpu_shares",
     "root_program",
     "run",
     "run_in_root",
     "shell_of",
     "start",
+    "unpack_source",
     "user_map",
     "wheel_metadata",
 ]

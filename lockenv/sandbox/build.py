@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,11 @@ OUTPUT_LINES = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
-    """A build backend, installed in the environment that ``python`` belongs to."""
+    """A build backend, installed in the environment that ``python`` belongs to.
+
+    ``home`` is an empty folder that stands in for the user's and holds temporary files; without one
+    each step gets a new one.
+    """
 
     python: Path
     source: Path
@@ -40,6 +45,7 @@ class Backend:
     config: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     network: bool = False
+    home: Path | None = None
 
 
 def build_wheel(backend: Backend, into: Path) -> Path:
@@ -117,7 +123,9 @@ def _run(
     backend: Backend, command: Sequence[str], cwd: str | None, extra: Mapping[str, str]
 ) -> None:
     """Run one hook's process; raises `ExternalError` with its output where it fails."""
-    with tempfile.TemporaryDirectory(prefix="lockenv-home-") as home:
+    with ExitStack() as stack:
+        home = str(backend.home) if backend.home else None
+        home = home or stack.enter_context(tempfile.TemporaryDirectory(prefix="lockenv-home-"))
         environment = {**_environment(backend, home), **extra}
         words = list(command) if backend.network else [*_without_network(), *command]
         try:

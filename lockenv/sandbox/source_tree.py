@@ -35,6 +35,21 @@ def unpack_source(archive: Path, name: str, into: Path) -> Path:
     return tops[0] if len(tops) == 1 and tops[0].is_dir() and not tops[0].is_symlink() else into
 
 
+def copy_source(folder: Path, into: Path) -> Path:
+    """Copy a checkout into an empty folder, which is the answer; links stay links."""
+    shutil.copytree(folder, into, symlinks=True, dirs_exist_ok=True)
+    for place, folders, files in os.walk(into):
+        for name in folders:
+            if not (Path(place) / name).is_symlink():
+                (Path(place) / name).chmod(0o755)
+        for name in files:
+            path = Path(place) / name
+            if not path.is_symlink():
+                path.chmod(0o755 if path.stat().st_mode & stat.S_IXUSR else 0o644)
+                os.utime(path, (_EARLIEST, _EARLIEST))
+    return into
+
+
 def _write(member: SourceMember, into: Path) -> None:
     place = into / member.path
     if member.kind == "directory":

@@ -17,6 +17,7 @@ from lockenv.sources.python import (
     PythonCandidate,
     PythonRequest,
     PythonSource,
+    SourceTree,
     pin,
 )
 from tests.support.index_server import Fault, IndexServer, serve_index
@@ -457,8 +458,8 @@ def test_a_backend_that_is_plugged_in_is_asked(plain: World) -> None:
     plain.index.publish(sdist("demo", "2.0", dynamic=["Requires-Dist"]))
     asked: list[str] = []
 
-    def build(path: Path, name: str) -> bytes:
-        asked.append(f"{name} {path.is_file()}")
+    def build(name: str, tree: SourceTree) -> bytes:
+        asked.append(f"{name} {tree.path.is_file()}")
         return b"Metadata-Version: 2.1\nName: demo\nVersion: 2.0\nRequires-Dist: built\n\n"
 
     here = Index(name="here", url=plain.index.url)

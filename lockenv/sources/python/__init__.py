@@ -1,17 +1,22 @@
 """Python packages from indexes, addresses and folders, for one target."""
 
+from lockenv.sources.python.git import GitRepositories
 from lockenv.sources.python.locked import canonical_url, pin
 from lockenv.sources.python.request import Pin, PythonRequest, SdistMetadata
+from lockenv.sources.python.sdists import LEGACY, asks_in_setup, build_system, build_system_of
 from lockenv.sources.python.source import PythonSource
 from lockenv.sources.python.values import (
     PYPI,
     PythonCandidate,
     PythonRequirement,
     Release,
+    SourceTree,
 )
 
 __all__ = [
+    "LEGACY",
     "PYPI",
+    "GitRepositories",
     "Pin",
     "PythonCandidate",
     "PythonRequest",
@@ -19,6 +24,10 @@ __all__ = [
     "PythonSource",
     "Release",
     "SdistMetadata",
+    "SourceTree",
+    "asks_in_setup",
+    "build_system",
+    "build_system_of",
     "canonical_url",
     "pin",
 ]

@@ -77,8 +77,10 @@ def place_of_rule(rule: SourceRule) -> GitPlace:
 def place_of_url(url: str) -> GitPlace:
     """The place that an address ``git+URL@REVISION#subdirectory=PATH`` names (PEP 508, 610)."""
     parts = urlsplit(url.removeprefix("git+"))
-    # An @ in the host part belongs to a user; one in the path begins the revision.
-    path, _, revision = parts.path.partition("@")
+    # An @ in the host part belongs to a user; the last one in the path begins the revision.
+    path, at, revision = parts.path.rpartition("@")
+    if not at:
+        path, revision = parts.path, ""
     fragment = parse_qs(parts.fragment)
     revision = unquote(revision)
     return GitPlace(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lockenv.fetch import redacted
 from lockenv.model import Artifact, DirectoryPin, LockedPackage
 from lockenv.tables.addresses import PYTHON_FILES, PYTHON_INDEX
+from lockenv.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,6 +39,8 @@ def pin(source: PythonSource, release: Release, extras: Iterable[str] = ()) -> L
             path=place, editable=release.editable, subdirectory=release.subdirectory
         )
         return replace(common, version=None, directory=directory)
+    if release.kind == "vcs":
+        return replace(common, vcs=release.vcs)
     digest, size = source.reader.digest_and_size(release)
     artifact = Artifact(
         name=release.file.filename,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
@@ -12,6 +11,7 @@ from lockenv.formats.metadata import parse_wheel_name
 from lockenv.sources.python.tags import TagRanks
 from lockenv.sources.python.values import Release
 from lockenv.sources.python.versions import admits_python, version_of
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,6 +32,14 @@ class Refused:
     """Why a version that exists is no candidate."""
 
     reason: str
+
+
+def denied_build(name: str) -> str:
+    """Why a version that has only an sdist is no candidate."""
+    return (
+        "it has no wheel for this target;"
+        f' its sdist may be built with policy.sdist = {{ {name} = "locked-build" }}'
+    )
 
 
 class Chooser:
@@ -75,7 +83,7 @@ class Chooser:
             if self.request.sdist_policy(project.name) != "deny":
                 chosen = min(sdists)
             else:
-                reasons.add("it has only an sdist for this target, and policy.sdist is deny")
+                reasons.add(denied_build(project.name))
         if chosen is None:
             return Refused("; ".join(sorted(reasons)) or self.no_wheel(project, text))
         file = chosen[1]

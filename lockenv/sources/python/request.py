@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from packaging.requirements import Requirement
 
-    from lockenv.model import Index, SourceRule
+    from lockenv.model import Index, SourceRule, VcsPin
+    from lockenv.sources.python.values import SourceTree
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class PythonRequest:
     ``resolution`` is highest, lowest or lowest-direct, the last with ``direct_names``. ``pins``
     (of the former lock) come first if they satisfy, then the public versions of ``aligned``
     (chosen by other targets), best first. ``root`` is the folder that relative paths start from.
+    ``commits`` are those that the former lock has of sources under git: a branch stays there.
     """
 
     indexes: tuple[Index, ...]
@@ -53,6 +56,7 @@ class PythonRequest:
     pins: Mapping[str, Pin] = field(default_factory=dict)
     aligned: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     root: Path = Path()
+    commits: Mapping[str, VcsPin] = field(default_factory=dict)
 
     def sdist_policy(self, name: str) -> str:
         """Whether sdists of a package may be built: deny, allow or locked-build."""
@@ -62,8 +66,10 @@ class PythonRequest:
 class SdistMetadata(Protocol):
     """Where an sdist's or a folder's metadata are not static: asks its build backend."""
 
-    def __call__(self, path: Path, name: str) -> bytes:
-        """The text of METADATA that a build of the sdist or source folder would have.
+    def __call__(self, name: str, tree: SourceTree) -> bytes:
+        """The text of METADATA that a build of the tree would have.
 
-        Raises `LockenvError` where the manifest does not allow the build or the build fails.
+        Raises:
+            UnusableCandidateError: its build environment has no solution.
+            LockenvError: the manifest does not allow the build, or the build fails.
         """

@@ -1,4 +1,4 @@
-"""What an sdist or a source folder says of itself without running anything (PEP 643, PEP 621)."""
+"""What an sdist or a source folder says of itself without running anything (PEP 643, 621, 518)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from packaging.utils import canonicalize_name
 
 from lockenv.fields import Fields
 from lockenv.formats.metadata import LIMIT, CoreMetadata, MetadataError, parse_core_metadata
+from lockenv.model import BuildSystem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
     from typing import IO
+
+    from lockenv.sources.python.values import SourceTree
 
 #: The files that say something stand among the first; an sdist of more members is no reason to
 #: read for ever.
@@ -26,13 +29,73 @@ _MEMBERS = 200_000
 _UNPACKED = 4 << 30
 
 
-def static_metadata(path: Path) -> CoreMetadata | None:
-    """The metadata of an sdist file if they bind every build; None where only a build knows.
+#: PEP 517: what a source tree without ``[build-system]`` is built with.
+LEGACY = BuildSystem(requires=("setuptools>=40.8.0",), backend="setuptools.build_meta:__legacy__")
+#: The files that this module reads.
+_TEXTS = frozenset({"PKG-INFO", "pyproject.toml", "setup.cfg", "setup.py"})
 
-    `MetadataError` where the file is no sdist.
+
+def static_metadata(tree: SourceTree) -> CoreMetadata | None:
+    """The metadata of a source tree if they bind every build; None where only a build knows.
+
+    `MetadataError` where an archive is no sdist.
     """
+    found = source_texts(tree, frozenset({"PKG-INFO", "pyproject.toml"}))
+    version = None
+    if "PKG-INFO" in found and not tree.path.is_dir():
+        metadata = parse_core_metadata(found["PKG-INFO"])
+        if metadata.is_static:
+            return metadata
+        version = metadata.version
+    if "pyproject.toml" in found:
+        return project_metadata(found["pyproject.toml"], version=version)
+    return None
+
+
+def build_system(tree: SourceTree) -> BuildSystem:
+    """How a source tree is built (PEP 518, 517); `MetadataError` where it does not say."""
+    body = source_texts(tree, frozenset({"pyproject.toml"})).get("pyproject.toml")
+    return LEGACY if body is None else build_system_of(body)
+
+
+def build_system_of(body: bytes) -> BuildSystem:
+    """The build system that the text of a pyproject.toml names; `MetadataError` for a bad one."""
     try:
-        found = _sdist_texts(path)
+        document = tomllib.loads(body.decode())
+    except (ValueError, RecursionError) as error:
+        raise MetadataError(f"its pyproject.toml cannot be read: {error}") from error
+    fields = Fields(document).below("build-system")
+    if fields is None:
+        return LEGACY
+    requires = fields.texts("requires")
+    try:
+        for text in requires:
+            Requirement(text)
+    except InvalidRequirement as error:
+        raise MetadataError(f"its build-system asks for what is no requirement: {error}") from error
+    if fields.faults or not fields.has("requires"):
+        raise MetadataError("its build-system has no list of requirements")
+    return BuildSystem(
+        requires=requires,
+        backend=fields.text("build-backend") or LEGACY.backend,
+        backend_path=fields.texts("backend-path"),
+    )
+
+
+def asks_in_setup(tree: SourceTree) -> bool:
+    """Whether a setup script seems to ask for packages that it is built with (setup_requires)."""
+    found = source_texts(tree, frozenset({"setup.cfg", "setup.py"}))
+    return any(b"setup_requires" in body for body in found.values())
+
+
+def source_texts(tree: SourceTree, names: frozenset[str] = _TEXTS) -> dict[str, bytes]:
+    """Those of some files beside pyproject.toml that a source tree has."""
+    if tree.path.is_dir():
+        return _folder_texts(tree, names)
+    inner = tree.subdirectory.strip("/") + "/" if tree.subdirectory else ""
+    wanted = {f"{inner}{name}": name for name in names}
+    try:
+        return _archive_texts(tree.path, wanted)
     except (
         tarfile.TarError,
         zipfile.BadZipFile,
@@ -42,25 +105,19 @@ def static_metadata(path: Path) -> CoreMetadata | None:
         ValueError,
     ) as error:
         raise MetadataError(f"it is no sound sdist: {error}") from error
-    if "PKG-INFO" in found:
-        metadata = parse_core_metadata(found["PKG-INFO"])
-        if metadata.is_static:
-            return metadata
-        version: str | None = metadata.version
-    else:
-        version = None
-    if "pyproject.toml" in found:
-        return project_metadata(found["pyproject.toml"], version=version)
-    return None
 
 
-def folder_metadata(folder: Path) -> CoreMetadata | None:
-    """The metadata of a source folder if its pyproject.toml has them; None where a build must."""
-    try:
-        body = (folder / "pyproject.toml").read_bytes()
-    except OSError:
-        return None
-    return project_metadata(body, version=None)
+def _folder_texts(tree: SourceTree, names: frozenset[str]) -> dict[str, bytes]:
+    folder = tree.path / (tree.subdirectory or "")
+    found = {}
+    for name in sorted(names):
+        try:
+            found[name] = (folder / name).read_bytes()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            continue
+        except OSError as error:
+            raise MetadataError(f"{name} cannot be read: {error.strerror}") from error
+    return found
 
 
 def project_metadata(body: bytes, *, version: str | None) -> CoreMetadata | None:
@@ -115,13 +172,13 @@ def with_extra(line: str, extra: str) -> str:
     return f"{requirement}{blank}; {whole}"
 
 
-def _sdist_texts(path: Path) -> dict[str, bytes]:
-    """PKG-INFO and pyproject.toml of the sdist's one top folder."""
+def _archive_texts(path: Path, wanted: Mapping[str, str]) -> dict[str, bytes]:
+    """The wanted files of the sdist's one top folder, by the names that they are wanted as."""
     found: dict[str, bytes] = {}
-    wanted = {"PKG-INFO", "pyproject.toml"}
-    for name, body in _zip_members(path) if path_is_zip(path) else _tar_members(path):
+    members = _zip_members if path_is_zip(path) else _tar_members
+    for name, body in members(path, wanted):
         found.setdefault(name, body)
-        if wanted <= found.keys():
+        if len(found) == len(wanted):
             break
     return found
 
@@ -132,17 +189,17 @@ def path_is_zip(path: Path) -> bool:
         return file.read(4) == b"PK\x03\x04"
 
 
-def _top(name: str) -> str:
+def _below_top(name: str) -> str:
     folder, slash, rest = name.removeprefix("./").partition("/")
-    return rest if slash and folder and rest in {"PKG-INFO", "pyproject.toml"} else ""
+    return rest if slash and folder else ""
 
 
-def _tar_members(path: Path) -> Iterator[tuple[str, bytes]]:
+def _tar_members(path: Path, wanted: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
     with tarfile.open(path, "r:*") as archive:
         for number, member in enumerate(archive):
             if number > _MEMBERS or archive.offset > _UNPACKED:
                 raise MetadataError("it has more in it than any sdist")
-            name = _top(member.name)
+            name = wanted.get(_below_top(member.name))
             if name and member.isreg():
                 if member.size > LIMIT:
                     raise MetadataError(f"its {name} is larger than {LIMIT} bytes")
@@ -151,10 +208,10 @@ def _tar_members(path: Path) -> Iterator[tuple[str, bytes]]:
                     yield name, _limited(stream)
 
 
-def _zip_members(path: Path) -> Iterator[tuple[str, bytes]]:
+def _zip_members(path: Path, wanted: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
-            name = _top(member.filename)
+            name = wanted.get(_below_top(member.filename))
             if name:
                 if member.file_size > LIMIT:
                     raise MetadataError(f"its {name} is larger than {LIMIT} bytes")

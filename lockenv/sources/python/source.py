@@ -13,7 +13,7 @@ from lockenv.errors import InputError, LockenvError
 from lockenv.fetch import Memo
 from lockenv.model import SILENT
 from lockenv.resolve import Identifier, Rejected, UnusableCandidateError
-from lockenv.sources.python.direct import direct_release, place_of
+from lockenv.sources.python.direct import Direct, place_of
 from lockenv.sources.python.indexes import Indexes
 from lockenv.sources.python.metadata import Reader
 from lockenv.sources.python.order import Order
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from lockenv.model import Progress, Target
     from lockenv.resolve import Candidate
     from lockenv.resolve import Requirement as Asked
+    from lockenv.sources.python.git import GitRepositories
     from lockenv.sources.python.request import PythonRequest, SdistMetadata
 
 #: How many different asks for one name are followed ahead of the search: more are guesses.
@@ -60,6 +61,7 @@ class PythonSource:
         request: PythonRequest,
         *,
         sdist_metadata: SdistMetadata | None = None,
+        repositories: GitRepositories | None = None,
         progress: Progress = SILENT,
     ) -> None:
         self.target = target
@@ -67,6 +69,7 @@ class PythonSource:
         self.reader = Reader(fetcher, sdist_metadata, progress.note)
         self.fetcher = fetcher
         self._chooser = Chooser(target, request)
+        self._places = Direct(request, self.reader, self._chooser.ranks, repositories)
         self._indexes = Indexes(fetcher, request.indexes, request.root)
         self._markers = Markers(target.markers)
         self._order = Order(request)
@@ -208,12 +211,8 @@ class PythonSource:
             return
         url = next(iter(places))
         name = identifier.name
-        rule = self.request.rules.get(name)
         try:
-            release = self._direct.once(
-                f"{name} {url}",
-                lambda: direct_release(name, url, rule, self.reader, self._chooser.ranks),
-            )
+            release = self._direct.once(f"{name} {url}", lambda: self._places.release(name, url))
         except UnusableCandidateError as error:
             raise InputError(
                 "unusable-address",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from lockenv.resolve import Identifier
+from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from lockenv.formats.index import ListedFile
-    from lockenv.model import Digest, Index
+    from lockenv.model import Digest, Index, VcsPin
 
 #: The ecosystem of every identifier here.
 PYPI = "pypi"
@@ -57,9 +57,10 @@ class PythonRequirement:
 class Release:
     """The one file of one version that a target would take, and where it is from.
 
-    ``kind`` is wheel, sdist, archive (a direct address or local file) or directory. ``file`` is
-    what the index lists or what a direct place amounts to; ``url`` is the direct address
-    as it was asked, ``path`` a local place. ``editable`` and ``subdirectory`` are as asked.
+    ``kind`` is wheel, sdist, archive (a direct address or local file), directory or vcs. ``file``
+    is what the index lists or what a direct place amounts to; ``url`` is the direct address
+    as it was asked, ``path`` a local place, ``vcs`` the commit that is checked out there.
+    ``editable`` and ``subdirectory`` are as asked.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Release:
     digest: Digest | None = None
     editable: bool = False
     subdirectory: str | None = None
+    vcs: VcsPin | None = None
 
     @property
     def is_wheel(self) -> bool:
@@ -84,6 +86,21 @@ class Release:
     def place(self) -> str:
         """What tells it from another release of the same version."""
         return self.file.filename if self.index is not None else self.file.url
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceTree:
+    """Something that is built: an archive's file, or a folder.
+
+    ``identity`` is what it is for ever: the archive's digest, or the commit that a folder holds;
+    empty for a folder of the user's, which may change. ``filename`` is for messages;
+    ``subdirectory`` is where in it the project lies.
+    """
+
+    path: Path
+    filename: str
+    identity: str = ""
+    subdirectory: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
