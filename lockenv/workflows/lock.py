@@ -24,7 +24,6 @@ from lockenv.manifest import set_sdist_policy, unread_inputs
 from lockenv.model import LOCK_NAME, Lock
 from lockenv.values import dataclass, field
 from lockenv.workflows.cells import expand
-from lockenv.workflows.export import declared_exports
 from lockenv.workflows.files import read_text, write_atomically
 from lockenv.workflows.moved import moved_reasons
 from lockenv.workflows.moves import parse_moves, search_limits
@@ -246,6 +245,10 @@ def _believe(new: Lock, text: str) -> None:
 
 def _refresh_exports(scene: Scene, project: Project, new: Lock) -> list[str]:
     """Rewrite the files that ``[[export]]`` keeps; those that changed are named."""
+    if not project.manifest.exports:
+        return []
+    from lockenv.workflows.export import declared_exports  # noqa: PLC0415 - start-up: few have any
+
     notes = []
     for path, text in declared_exports(scene, new, project.manifest, project.root):
         if read_text(path) != text:

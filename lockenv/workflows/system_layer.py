@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from lockenv.errors import InputError
 from lockenv.model import SystemPackage
-from lockenv.sources.debian import Kept, SystemRequest, World, lock_system
 from lockenv.values import dataclass, replace
 from lockenv.workflows.cells import with_python
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
     from lockenv.fetch import StoreFetcher
     from lockenv.model import ArchiveState, LockedSystemPackage, Manifest, System
-    from lockenv.sources.debian import LockedSystem
+    from lockenv.sources.debian import Kept, LockedSystem
     from lockenv.workflows.cells import Cell
     from lockenv.workflows.scene import Scene
     from lockenv.workflows.solving import Question
@@ -103,6 +102,12 @@ def lock_cells(
 def _lock_cell(
     scene: Scene, question: Question, fetcher: StoreFetcher, system: System, cell: Cell
 ) -> LockedSystem:
+    from lockenv.sources.debian import (  # noqa: PLC0415 - start-up: most locks have no packages of Debian's
+        SystemRequest,
+        World,
+        lock_system,
+    )
+
     interpreter: tuple[SystemPackage, ...] = ()
     if cell.interpreter.source == "debian":
         interpreter = (SystemPackage(relation=_PYTHON, origin=cell.table.origin),)
@@ -145,6 +150,8 @@ def _keyrings(question: Question, system: System) -> dict[str, bytes]:
 
 
 def _kept(question: Question, cell: Cell) -> Kept | None:
+    from lockenv.sources.debian import Kept  # noqa: PLC0415 - start-up, as above
+
     former = question.former
     if former is None:
         return None
@@ -192,13 +199,13 @@ def _no_debian(question: Question, cell: Cell) -> InputError:
 
 def former_cells(question: Question, names: Iterable[str]) -> SystemAnswer:
     """What cells that are not solved again had in the former lock."""
-    from lockenv.sources.debian import LockedSystem  # noqa: PLC0415 - a value only this needs
-
     former = question.former
+    if former is None or not former.system_packages:
+        return SystemAnswer({})
+    from lockenv.sources.debian import LockedSystem  # noqa: PLC0415 - start-up, as above
+
     found = {}
     for name in names:
-        if former is None:
-            continue
         packages = tuple(one for one in former.system_packages if name in one.targets)
         archives = tuple(one for one in former.system_archives if name in one.targets)
         if packages:
