@@ -34,6 +34,7 @@ class Entry:
     """One name: its candidates, and what is known of them."""
 
     shelf: Shelf
+    met: int = -1  # which place it had among the names that had to be there; -1: none yet
     known: int = 0  # the candidates whose requirements are facts
     needs: list[Clause] = field(default_factory=list)  # the facts about what it asks for
     onto: list[Clause] = field(default_factory=list)  # the given clauses that ask for it
@@ -163,12 +164,12 @@ class Knowledge:
 
     def open(self) -> list[int]:
         """Names that must be there and whose candidate, or its requirements, are not known."""
-        trail = self.trail
-        return [
-            name
-            for name, entry in enumerate(self.entries)
-            if trail.required(name) and not (trail.settled(name) and entry.known & trail.left[name])
-        ]
+        found = []
+        for name, left in enumerate(self.trail.left):
+            # The trail's own predicates, spelled out: this runs for every name in every round.
+            if not left & ABSENT and (left & (left - 1) or not left & self.entries[name].known):
+                found.append(name)
+        return found
 
     def pick(self, name: int) -> Candidate | None:
         """The best candidate on offer that is still possible."""

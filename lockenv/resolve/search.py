@@ -57,7 +57,7 @@ class Search:
         self._known = Knowledge(asked, roots)
         self._rows = Rows(asked, self._known, bounds.row, trace)
         self._settled = 0
-        self._seen: dict[Identifier, int] = {}  # names that had to be there, in that order
+        self._met = 0  # how many names had to be there so far
         self._lost: dict[Identifier, int] = {}  # how often others stood in the way of a name
         self._early: set[Identifier] = set()  # those that are settled before others for that
 
@@ -88,7 +88,7 @@ class Search:
                 return found
             # With what is known now, names may do in the order in which they are met.
             self._rows.restart()
-            self._seen.clear()
+            self._met = 0
             self._lost.clear()
             self._early.clear()
 
@@ -128,29 +128,33 @@ class Search:
     def _next(self) -> int | None:
         """The name to settle next; None when all are settled."""
         found = self._known.open()
-        fresh = [name for name in found if self._identifier(name) not in self._seen]
+        entries = self._known.entries
+        fresh = [name for name in found if entries[name].met < 0]
         for name in fresh:
-            self._seen[self._identifier(name)] = len(self._seen)
+            entries[name].met = self._met
+            self._met += 1
         if fresh:
             picked = [self._known.pick(name) for name in fresh]
             self._asked.prefetch_requirements([each for each in picked if each is not None])
-        found.sort(key=self._urgency)
-        for name in found:
+        waiting = found
+        while waiting:
+            name = min(waiting, key=self._urgency)
             # A name with nothing on offer now may be let in by what is settled after it: wait.
             if self._known.pick(name) is not None:
                 return name
-        return found[0] if found else None
+            waiting = [other for other in waiting if other != name]
+        return min(found, key=self._urgency) if found else None
 
     def _urgency(self, name: int) -> tuple[int, int]:
         """Forced names first, then those put early, what may be left out last; else as met."""
-        identifier = self._identifier(name)
+        entry = self._known.entries[name]
         if self._known.trail.settled(name):
             rank = 0
-        elif self._known.entries[name].shelf.optional:
+        elif entry.shelf.optional:
             rank = 3
         else:
-            rank = 1 if identifier in self._early else 2
-        return rank, self._seen[identifier]
+            rank = 1 if entry.shelf.identifier in self._early else 2
+        return rank, entry.met
 
     def _settle(self, name: int) -> Clause | None:
         """Settle a name on its best candidate, if what that asks for allows; a broken clause."""
