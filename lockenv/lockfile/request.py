@@ -146,6 +146,19 @@ def _policy_lines(manifest: Manifest, table: TargetTable, target: Target) -> Ite
     yield from _setting(manifest, "native-libraries", policy.native_libraries, "warn", "policy")
     yield from _lines("allow", policy.allow, markers)
     yield from _lines("deny", policy.deny, markers)
+    yield from _overlap_lines(manifest, target)
+
+
+def _overlap_lines(manifest: Manifest, target: Target) -> Iterator[Asked]:
+    """What is said of wheels that overwrite each other: a lock is refused or not by it."""
+    word = manifest.policy.findings.get("LE704")
+    if word:
+        origin = key_origin(manifest, "policy", "findings", "LE704")
+        yield Asked(f"finding LE704 {word}", origin)
+    for ignore in manifest.ignores:
+        if ignore.code == "LE704" and ignore.target in {None, target.name}:
+            name = canonicalize_name(ignore.package) if ignore.package else "*"
+            yield Asked(f"ignore LE704 {name}", key_origin(manifest, "ignore"))
 
 
 def _setting(

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, NoReturn
 
 from lockenv.errors import IntegrityError
+from lockenv.formats.contents import harmful_paths
 from lockenv.formats.wheel import (
     DIRECT_URL,
     PROVENANCE_URL,
@@ -17,6 +18,7 @@ from lockenv.formats.wheel import (
     rewrite_shebang,
 )
 from lockenv.materialize.values import PlacedFile, VenvPython, WantedPackage, written_file
+from lockenv.model import Overlaps
 from lockenv.values import dataclass
 
 if TYPE_CHECKING:
@@ -121,18 +123,28 @@ def files_of(wanted: WantedPackage, unpacked: Unpacked, layout: Layout) -> tuple
     return tuple(files)
 
 
-def check_clashes(packages: Iterable[tuple[str, Iterable[PlacedFile]]], system: str) -> None:
+def check_clashes(
+    packages: Iterable[tuple[str, Iterable[PlacedFile]]],
+    layout: Layout,
+    overlaps: Overlaps | None = None,
+) -> None:
     """Refuse two packages that write different bytes to one path, or one a file in the other's way.
 
-    Identical files may be shared (namespace packages have them).
+    Identical files may be shared (namespace packages have them), and what ``overlaps`` lets be:
+    then the file of the package whose name is last stands.
     """
-    fold: Callable[[str], str] = str if system == "linux" else collision_key
+    fold: Callable[[str], str] = str if layout.system == "linux" else collision_key
     seen: dict[str, tuple[str, PlacedFile]] = {}
+    apart: dict[tuple[str, str], list[tuple[PlacedFile, PlacedFile]]] = {}
     for name, files in packages:
         for file in files:
             other_name, other = seen.setdefault(fold(file.path), (name, file))
-            if other.digest != file.digest or other.path != file.path:
+            if other.path != file.path:
                 _clash(other_name, other, name, file)
+            if other.digest != file.digest:
+                apart.setdefault((other_name, name), []).append((other, file))
+    for (one, another), pairs in apart.items():
+        _check_overlap(one, another, pairs, layout, overlaps or Overlaps())
     folders: dict[str, str] = {}
     for path in seen:
         end = path.rfind("/")
@@ -141,6 +153,27 @@ def check_clashes(packages: Iterable[tuple[str, Iterable[PlacedFile]]], system: 
             end = path.rfind("/", 0, end)
     for path in folders.keys() & seen.keys():
         _clash(*seen[path], *seen[folders[path]])
+
+
+def _check_overlap(
+    one: str,
+    another: str,
+    pairs: list[tuple[PlacedFile, PlacedFile]],
+    layout: Layout,
+    overlaps: Overlaps,
+) -> None:
+    """Refuse what two packages write differently, by the same rule as the lock was made."""
+    by_path = {_seen_from_packages(file.path, layout): (file, its) for file, its in pairs}
+    harmful = harmful_paths({path: (a.size, b.size) for path, (a, b) in by_path.items()})
+    if one == another or overlaps.verdict(one, another, harmful=bool(harmful)) == "refuse":
+        file, its = by_path[(harmful or tuple(sorted(by_path)))[0]]
+        _clash(one, file, another, its)
+
+
+def _seen_from_packages(path: str, layout: Layout) -> str:
+    """A path as the lists of wheels have it: below site-packages, or with its scheme in front."""
+    prefix = f"{layout.site_packages}/"
+    return path.removeprefix(prefix) if path.startswith(prefix) else f"{{data}}/{path}"
 
 
 def record_path(path: str, layout: Layout) -> str:

@@ -38,7 +38,7 @@ from lockenv.materialize.tree import FolderTree, add_files
 from lockenv.materialize.undo import Undo
 from lockenv.materialize.unpack import missing_wheel
 from lockenv.materialize.values import PlacedFile, WantedEnvironment, WantedPackage
-from lockenv.model import SILENT, Digest, Progress
+from lockenv.model import SILENT, Digest, Overlaps, Progress
 from lockenv.values import dataclass, replace
 
 if TYPE_CHECKING:
@@ -54,10 +54,14 @@ else:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteOptions:
-    """How an environment is written. ``exact`` removes what is not wanted."""
+    """How an environment is written. ``exact`` removes what is not wanted.
+
+    ``overlaps`` is the word for packages that write different bytes to one path.
+    """
 
     link_mode: str = "auto"
     exact: bool = True
+    overlaps: Overlaps = Overlaps()
 
 
 def write_venv(
@@ -111,6 +115,7 @@ class _Work:
         self._installed = installed
         self._todo = todo
         self._layout = layout
+        self._overlaps = options.overlaps
         self._former_layout = _former_layout(installed, layout)
         self._root = wanted.root
         self._tree = FolderTree(wanted.root, Placer(options.link_mode))
@@ -136,8 +141,9 @@ class _Work:
             )
             for package in self._todo.keep
         ]
-        check_clashes([*kept, *self._files.items()], self._layout.system)
+        check_clashes([*kept, *self._files.items()], self._layout, self._overlaps)
         self._kept = {file.path: file.digest for _, files in kept for file in files}
+        self._take_over(kept)
         self._refuse_strangers()
 
     def carry_out(self, progress: Progress) -> None:
@@ -218,14 +224,14 @@ class _Work:
             self._tree.add_file(file)
 
     def _install(self, progress: Progress) -> None:
-        placed = set(self._kept)
+        owners = self._owners()
         with ThreadPoolExecutor(min(4, os.cpu_count() or 1), "install") as pool:
             placing = []
             for package in self._todo.wheels:
                 files = self._files[package.name]
                 # RECORD first: whatever is written after it can be found and removed again.
-                mine = [file for file in (files[-1], *files[:-1]) if file.path not in placed]
-                placed.update(file.path for file in mine)
+                in_order = (files[-1], *files[:-1])
+                mine = [file for file in in_order if owners.get(file.path) == package.name]
                 placing.append((package.name, pool.submit(add_files, self._tree, mine)))
             try:
                 for name, future in placing:
@@ -235,6 +241,27 @@ class _Work:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
 
+    def _take_over(self, kept: list[tuple[str, list[PlacedFile]]]) -> None:
+        """Let what comes now have the paths of what stays, where its name is the later one."""
+        staying = {file.path: (name, file.digest) for name, files in kept for file in files}
+        for name, files in self._files.items():
+            for file in files:
+                owner, digest = staying.get(file.path, (name, file.digest))
+                if digest != file.digest and owner < name:
+                    self._kept.pop(file.path, None)
+                    place = f"{self._root}/{file.path}"
+                    if os.path.lexists(place):
+                        self._adopted.append(place)
+
+    def _owners(self) -> dict[str, str]:
+        """Who writes each path: of several the one whose name is last; what is there stays."""
+        owners: dict[str, str] = {}
+        for name in sorted(self._files):
+            owners.update((file.path, name) for file in self._files[name])
+        for path in self._kept:
+            owners.pop(path, None)
+        return owners
+
     def _refuse_strangers(self) -> None:
         """Refuse to write over a file that no package of the environment owns.
 
@@ -242,6 +269,7 @@ class _Work:
         """
         if not self._installed.site_packages:  # a new environment: nothing is there
             return
+        taken = set(self._adopted)
         leaving = {
             row.path
             for change in self._todo.changes
@@ -253,7 +281,7 @@ class _Work:
                 if file.path in leaving or file.path in self._kept:
                     continue
                 place = f"{self._root}/{file.path}"
-                if not os.path.lexists(place):
+                if place in taken or not os.path.lexists(place):
                     continue
                 if not _has_bytes(place, file):
                     raise InputError(

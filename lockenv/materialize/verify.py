@@ -65,6 +65,7 @@ def verify_venv(
             lambda pair: _file_findings(pair[0], pair[1], layout, store), present
         ):
             findings += package_findings
+    findings = _without_overlaps(findings, present, layout)
     return tuple(sorted(findings, key=lambda one: (one.code, one.package or "", one.file or "")))
 
 
@@ -141,6 +142,28 @@ def _file_findings(
                 _finding("LE304", f"{path} of {package.name} {fact}", package.name, path)
             )
     return findings
+
+
+def _without_overlaps(
+    findings: list[Finding], present: list[tuple[WantedPackage, InstalledPackage]], layout: Layout
+) -> list[Finding]:
+    """The findings but for files that another package wrote over: there that one's must stand."""
+    changed = {one.file for one in findings if one.code == "LE304" and one.file}
+    if not changed:
+        return findings
+    owners: dict[str, tuple[str, str]] = {}
+    for wanted, package in sorted(present, key=lambda pair: pair[0].name):
+        for row in read_record(layout.root, package, layout):
+            if row.path in changed and row.algorithm == "sha256":
+                owners[row.path] = (wanted.name, row.digest)
+    return [
+        one
+        for one in findings
+        if one.code != "LE304"
+        or one.file not in owners
+        or owners[one.file][0] == one.package
+        or _hash(f"{layout.root}/{one.file}") != owners[one.file][1]
+    ]
 
 
 def _hash(place: str) -> str | None:

@@ -41,6 +41,7 @@ from lockenv.model.manifest import (
     SystemPackage,
     TargetTable,
 )
+from lockenv.model.overlaps import Overlaps
 from lockenv.model.progress import SILENT, Progress
 from lockenv.model.target import DEFAULT_LEVELS, PLATFORMS, Platform, Target
 
@@ -78,6 +79,7 @@ __all__ = [
     "LockedTarget",
     "Manifest",
     "Origin",
+    "Overlaps",
     "Platform",
     "Policy",
     "Progress",

@@ -6,21 +6,24 @@ from collections import defaultdict
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 from lockenv.errors import NoSolutionError
 from lockenv.formats.contents import collisions_of_listings
+from lockenv.lockfile import entries_of
+from lockenv.model import Overlaps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from lockenv.formats.contents import Collision
-    from lockenv.model import Manifest
+    from lockenv.model import Lock, Manifest
     from lockenv.resolve import Resolution
     from lockenv.workflows.contents import Contents
     from lockenv.workflows.python_layer import PythonAnswer
 
 CODE = "LE704"
-#: How many pairs of wheels a message names.
-_PAIRS = 6
 
 
 def overlap_notes(
@@ -33,46 +36,49 @@ def overlap_notes(
     lines: dict[str, list[str]] = {}
     for name, answer in solved.items():
         found = collisions_of_listings(contents.of(answer.resolution), fold=_fold(answer))
-        refused, told = judged(manifest, name, found, asked_together(answer.resolution))
+        if not found:
+            continue
+        overlaps = overlaps_asked(manifest, name, asked_together(answer.resolution))
+        refused: list[Collision] = []
+        for one in found:
+            verdict = overlaps.verdict(*_names(one), harmful=bool(one.harmful))
+            if verdict == "refuse":
+                refused.append(one)
+            elif verdict == "tell":
+                lines.setdefault(_line(one), []).append(name)
         if refused:
             raise _refusal(name, refused, answer.resolution)
-        for collision in told:
-            lines.setdefault(_line(collision), []).append(name)
     return [f"{line} ({', '.join(names)})" for line, names in lines.items()]
 
 
-def judged(
-    manifest: Manifest,
-    target: str,
-    collisions: Iterable[Collision],
-    together: frozenset[tuple[str, str]],
-) -> tuple[list[Collision], list[Collision]]:
-    """The collisions that are errors, and those that are told.
-
-    By the manifest's word for LE704, which says it for every path; without one only what does harm
-    counts, and it is told, not refused, where one package asks for both wheels: then its makers
-    have put them together.
-    """
-    word = manifest.policy.findings.get(CODE)
-    refused, told = [], []
-    for collision in collisions:
-        names = (collision.one.partition(" ")[0], collision.other.partition(" ")[0])
-        if word == "off" or _is_ignored(manifest, target, names):
-            continue
-        if word == "error" or (collision.harmful and word is None and names not in together):
-            refused.append(collision)
-        elif collision.harmful:
-            told.append(collision)
-    return refused, told
-
-
-def _is_ignored(manifest: Manifest, target: str, names: tuple[str, str]) -> bool:
-    return any(
-        ignore.code == CODE
-        and (ignore.package is None or ignore.package in names)
-        and ignore.target in {None, target}
+def overlaps_asked(
+    manifest: Manifest, target: str, together: frozenset[tuple[str, str]]
+) -> Overlaps:
+    """What the manifest says of wheels that overwrite each other in a target."""
+    ignored = {
+        ignore.package or "*"
         for ignore in manifest.ignores
+        if ignore.code == CODE and ignore.target in {None, target}
+    }
+    word = manifest.policy.findings.get(CODE)
+    return Overlaps(word=word, ignored=frozenset(ignored), together=together)
+
+
+def overlaps_locked(lock: Lock, target: str) -> Overlaps:
+    """The same as the lock records it, for whoever makes something from it."""
+    lines = lock.request.get(target, ())
+    words = [line.split(" ")[2] for line in lines if line.startswith(f"finding {CODE} ")]
+    ignored = [line.split(" ")[2] for line in lines if line.startswith(f"ignore {CODE} ")]
+    asked: defaultdict[str, set[str]] = defaultdict(set)
+    for name, package in entries_of(lock, target).items():
+        asked[name] |= {canonicalize_name(Requirement(text).name) for text in package.dependencies}
+    return Overlaps(
+        word=next(iter(words), None), ignored=frozenset(ignored), together=_pairs(asked)
     )
+
+
+def _names(collision: Collision) -> tuple[str, str]:
+    return collision.one.partition(" ")[0], collision.other.partition(" ")[0]
 
 
 def asked_together(resolution: Resolution) -> frozenset[tuple[str, str]]:
@@ -80,6 +86,10 @@ def asked_together(resolution: Resolution) -> frozenset[tuple[str, str]]:
     asked: defaultdict[str, set[str]] = defaultdict(set)
     for identifier, requirements in resolution.edges.items():
         asked[identifier.name] |= {one.identifier.name for one in requirements}
+    return _pairs(asked)
+
+
+def _pairs(asked: Mapping[str, set[str]]) -> frozenset[tuple[str, str]]:
     return frozenset(
         pair for name, names in asked.items() for pair in combinations(sorted(names - {name}), 2)
     )
@@ -109,4 +119,5 @@ def _refusal(
     from lockenv.sources.cuda import collision_error  # noqa: PLC0415 - start-up: only then
 
     error = collision_error(collisions, resolution)
+    assert error is not None  # noqa: S101 - there are collisions
     return NoSolutionError(CODE, error.what, why=[f"target {target}", *error.why], fix=error.fix)

@@ -12,6 +12,7 @@ from lockenv.formats.contents.overlaps import (
     Collision,
     collisions_of_listings,
     find_collisions,
+    harmful_paths,
     is_harmful,
 )
 
@@ -22,6 +23,7 @@ __all__ = [
     "Listing",
     "collisions_of_listings",
     "find_collisions",
+    "harmful_paths",
     "installed_entries",
     "is_harmful",
     "parse_listing",

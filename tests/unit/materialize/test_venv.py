@@ -283,7 +283,7 @@ def test_two_wheels_may_share_a_file_only_if_it_is_the_same(world: World) -> Non
     world.publish(
         wheel("one", "1.0", files=shared),
         wheel("two", "1.0", files={"space/__init__.py": "", "space/b.py": ""}),
-        wheel("bad", "1.0", files={"space/__init__.py": "other"}),
+        wheel("bad", "1.0", files={"space/__init__.py": "", "space/a.py": "other"}),
         wheel("file", "1.0", files={"space": ""}),
     )
     world.sync("one", "two")
@@ -298,6 +298,36 @@ def test_two_wheels_may_share_a_file_only_if_it_is_the_same(world: World) -> Non
     world.sync("two")
     assert names(world.root / SITE / "space") == ["__init__.py", "b.py"]
     assert verify_venv(world.wanted("two"), world.store) == ()
+
+
+def test_of_stray_files_that_differ_the_one_of_the_last_name_stands(world: World) -> None:
+    for name in ("one", "two"):
+        files = {f"{name}/__init__.py": "", "tests/__init__.py": name, "build_backend.py": name}
+        world.publish(wheel(name, "1.0", files=files))
+
+    world.sync("two")
+    world.sync("one", "two")
+
+    assert (world.root / SITE / "build_backend.py").read_text() == "two"
+    assert verify_venv(world.wanted("one", "two"), world.store) == ()
+    (world.root / SITE / "build_backend.py").unlink()
+    (world.root / SITE / "build_backend.py").write_text("neither")
+    assert [one.package for one in verify_venv(world.wanted("one", "two"), world.store)]
+    world.sync("one")
+    assert (world.root / SITE / "one/__init__.py").exists()
+
+
+def test_a_package_that_comes_later_takes_a_stray_file_over_from_one_that_stays(
+    world: World,
+) -> None:
+    for name in ("one", "two"):
+        world.publish(wheel(name, "1.0", files={f"{name}/__init__.py": "", "setup.py": name}))
+    world.sync("one")
+
+    world.sync("one", "two")
+
+    assert (world.root / SITE / "setup.py").read_text() == "two"
+    assert verify_venv(world.wanted("one", "two"), world.store) == ()
 
 
 @pytest.mark.parametrize(
