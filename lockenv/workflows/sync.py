@@ -29,6 +29,7 @@ from lockenv.workflows.choice import Choice, choose
 from lockenv.workflows.environment import Content, content_of, wanted_file, wanted_package
 from lockenv.workflows.interpreters import interpreter_for, is_path, still_answers
 from lockenv.workflows.network import open_network
+from lockenv.workflows.overlaps import overlaps_locked
 from lockenv.workflows.project import find_project, read_lock, read_project
 from lockenv.workflows.registry import (
     forget_damage,
@@ -126,7 +127,11 @@ def sync(scene: Scene, options: SyncOptions) -> SyncOutcome:
                 extra=[one for one in wanted.packages if one.digest in needed],
             )
             link_mode = options.link_mode or scene.settings.link_mode
-            write_options = WriteOptions(link_mode=link_mode, exact=not options.inexact)
+            write_options = WriteOptions(
+                link_mode=link_mode,
+                exact=not options.inexact,
+                overlaps=overlaps_locked(opened.lock, choice.target),
+            )
             todo = write_venv(wanted, unpacked, write_options, scene.progress)
             register(scene.settings.data_dir, root)
             forget_damage(scene.settings.data_dir, root)
