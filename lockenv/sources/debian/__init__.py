@@ -1,6 +1,7 @@
 """Debian archives as a source: apt's answer from signed indexes, verified and locked."""
 
 from lockenv.sources.debian.closure import Violation, verify_closure
+from lockenv.sources.debian.contents import Provider, Sonames, open_sonames
 from lockenv.sources.debian.lock import Kept, SystemRequest, lock_system
 from lockenv.sources.debian.places import addresses, wanted_package
 from lockenv.sources.debian.record import (
@@ -18,7 +19,9 @@ __all__ = [
     "Keyring",
     "LockedSystem",
     "Move",
+    "Provider",
     "Signed",
+    "Sonames",
     "SystemRequest",
     "Violation",
     "World",
@@ -26,6 +29,7 @@ __all__ = [
     "glibc_level",
     "is_driver",
     "lock_system",
+    "open_sonames",
     "python_version",
     "verify_closure",
     "verify_signed",

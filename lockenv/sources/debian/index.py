@@ -147,6 +147,8 @@ class IndexWriter:
             # Sections begin at a multiple of four, as arrays of 32 bits must.
             tables.write(self)
             self._file.close()
+            # A store may be shared: temporary files are for their owner's eyes only.
+            self._temporary.chmod(0o644)
             self._temporary.replace(self._path)
         finally:
             self._file.close()

@@ -106,8 +106,13 @@ def _listed_file(opened: OpenSuite, path: str, architecture: str) -> Iterator[In
             return
 
 
+def index_folder(world: World) -> Path:
+    """Where finished indexes are kept."""
+    return world.cache_dir / "indexes"
+
+
 def _place(world: World, file: IndexFile) -> Path:
-    return world.cache_dir / f"{file.key}.{LAYOUT}.index"
+    return index_folder(world) / f"{file.key}.{LAYOUT}.index"
 
 
 def open_indexes(opened: Sequence[OpenSuite], world: World) -> list[IndexOf]:
@@ -123,7 +128,7 @@ def open_indexes(opened: Sequence[OpenSuite], world: World) -> list[IndexOf]:
             missing[file.key] = file
     _fetch_ahead(list(missing.values()), world)
     for key, file in missing.items():
-        ready[key] = _build(file, _fetch(file, world), world)
+        ready[key] = _build(file, fetch_index(file, world), world)
     return [IndexOf(ready[file.key], file.architecture, file.opened.standing) for file in files]
 
 
@@ -135,7 +140,8 @@ def _fetch_ahead(files: list[IndexFile], world: World) -> None:
             pass
 
 
-def _fetch(file: IndexFile, world: World) -> Path:
+def fetch_index(file: IndexFile, world: World) -> Path:
+    """The index file as the archive has it, by its signed digest."""
     if not file.opened.release.acquire_by_hash:
         return world.fetcher.blob(file.wanted(by_hash=False))
     try:

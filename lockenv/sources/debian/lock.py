@@ -233,9 +233,11 @@ def _at_present(
 ) -> LockedSystem:
     universe = _universe(request, opened, former, world)
     reasons = dict.fromkeys(_same_source(former, former.upgrade), "asked for")
+    fixed = _fixed(universe, former.upgrade)
     proposal = None
     for _ in range(_MOST_ROUNDS if former.pins else 0):
         pins = [one for key, one in former.pins.items() if key not in reasons]
+        pins += fixed
         proposal = propose(_question(request, asked, universe, pins), search=False)
         if not proposal.problems:
             break
@@ -245,12 +247,35 @@ def _at_present(
             break
         reasons |= blamed
     if proposal is None or proposal.problems:
-        proposal = propose(_question(request, asked, universe, ()), search=True)
+        proposal = propose(_question(request, asked, universe, fixed), search=True)
     if proposal.problems:
         raise unsolved(proposal, request.target)
     states = [one.state for one in opened]
     locked = record(request, proposal, former.packages, former.archives, states)
     return replace(locked, moves=_moved(former, proposal, reasons))
+
+
+def _fixed(universe: Universe, upgrade: Mapping[str, str | None]) -> list[Listed]:
+    """The versions that packages are to move to."""
+    found = []
+    for name, version in sorted(upgrade.items()):
+        if version is None:
+            continue
+        listed = [
+            one
+            for architecture in universe.architectures
+            for one in universe.versions(name, architecture)
+        ]
+        fitting = [one for one in listed if one.version == version]
+        if not fitting:
+            raise NoSolutionError(
+                "no-such-version",
+                f"no archive of this target has {name} {version}",
+                why=f"the archives have {', '.join(sorted({one.version for one in listed}))}",
+                fix=f"lockenv lock -P deb:{name}",
+            )
+        found += fitting
+    return found
 
 
 def _same_source(former: _Former, names: Iterable[str]) -> set[PackageName]:

@@ -144,7 +144,11 @@ def _version(
             *(f"you ask for {one.text}    {one.where}" for _, one in relations),
             f"the archives have {there}",
         ),
-        fix=f"relax the request for {key[0]}, or add an archive that has such a version",
+        fix=(
+            "write backports = true into [system]"
+            if any(release.endswith("-backports") for release in releases)
+            else f"relax the request for {key[0]}, or add an archive that has such a version"
+        ),
     )
 
 
