@@ -11,7 +11,7 @@ from lockenv.lockfile.requirements import parsed_requirement
 from lockenv.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from packaging.requirements import Requirement
 
@@ -42,6 +42,7 @@ def roots(lines: Iterable[str], target: LockedTarget | None = None) -> list[Root
 
     ``{cuda.major}`` in a name stands for what the target turned out to need.
     """
+    lines = tuple(lines)
     found = []
     for line in lines:
         kind, _, rest = line.partition(" ")
@@ -53,7 +54,35 @@ def roots(lines: Iterable[str], target: LockedTarget | None = None) -> list[Root
         except ValueError:
             continue
         found.append(Root(selection=selection, requirement=requirement, line=line))
-    return found
+    return [*found, *_toolkit_roots(lines, target.cuda if target else None)]
+
+
+def _toolkit_roots(lines: Sequence[str], cuda: CudaFacts | None) -> Iterator[Root]:
+    """What ``cuda.components`` asks of the Python index for the major that was chosen."""
+    words = single(lines, "cuda components")
+    major = cuda.needs.get("major") if cuda else None
+    if not words or not isinstance(major, str):
+        return
+    from lockenv.tables.cuda import components  # noqa: PLC0415 - start-up: few locks have parts
+    from lockenv.tables.cuda_requests import (  # noqa: PLC0415 - likewise
+        parse_toolkit,
+        toolkit_requirements,
+    )
+
+    rows = (row.partition("=") for row in single(lines, "cuda sources").split(",") if row)
+    places = {components().component(name): place for name, _, place in rows}
+    common = single(lines, "cuda source", "wheels")
+    asked = {components().component(name) for name in words.split(",")}
+    parts = [part for part in asked if part and places.get(part, common) == "wheels"]
+    toolkit = single(lines, "cuda toolkit")
+    for text in toolkit_requirements(
+        parts, int(major), parse_toolkit(toolkit) if toolkit else None
+    ):
+        yield Root(
+            selection="project",
+            requirement=parsed_requirement(text),
+            line=f"cuda components {words}",
+        )
 
 
 def filled(text: str, cuda: CudaFacts | None) -> str:

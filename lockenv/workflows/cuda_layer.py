@@ -21,6 +21,7 @@ from lockenv.sources.cuda import (
     NoCudaSolutionError,
     can_have_cuda,
     check_declaration,
+    component_requirements,
     describe_python,
     driver_note,
     explain,
@@ -57,6 +58,13 @@ class Template:
     """Where a requirement stands whose name follows the resolver."""
 
     text: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Where the parts of a toolkit are asked for."""
+
     origin: Origin
 
 
@@ -197,11 +205,8 @@ class CudaSolver:
         declared = declared_for(self._manifest, cell)
 
         def roots_of(text: str, origin: Hashable) -> Sequence[Asked]:
-            if isinstance(origin, Template):
-                origin = Root(
-                    selection="project",
-                    ask=Ask(requirement=Requirement(text), origin=origin.origin),
-                )
+            if isinstance(origin, (Template, _Parts)):
+                origin = _root(text, origin.origin)
             return [Asked(requirement=asked, origin=origin) for asked in source.asked(text)]
 
         means = Means(
@@ -217,6 +222,9 @@ class CudaSolver:
             fleet=declared.fleet,
             refuses_cuda=declared.cuda is False,
             kept=frozenset(kept),
+            components_origin=_Parts(declared.cuda.origin)
+            if isinstance(declared.cuda, Cuda)
+            else "",
         )
         try:
             found = resolve_with_cuda(ask, means)
@@ -229,15 +237,22 @@ class CudaSolver:
         return _filled(cell, declared, found.world.major), found.resolution, answer
 
 
+def _root(text: str, origin: Origin) -> Root:
+    return Root(selection="project", ask=Ask(requirement=Requirement(text), origin=origin))
+
+
 def _filled(cell: Cell, declared: Declared, major: int | None) -> Cell:
-    """The cell with the roots whose names follow the CUDA major."""
-    if major is None or not declared.templates:
+    """The cell with the roots whose names follow the CUDA major, and the parts of its toolkit."""
+    if major is None:
         return cell
-    more = []
-    for text, origin in declared.templates:
-        requirement = Requirement(fill_placeholders(text, {"cuda.major": str(major)}))
-        more.append(Root(selection="project", ask=Ask(requirement=requirement, origin=origin)))
-    return replace(cell, roots=(*cell.roots, *more))
+    more = [
+        _root(fill_placeholders(text, {"cuda.major": str(major)}), origin)
+        for text, origin in declared.templates
+    ]
+    if declared.fleet is not None and isinstance(declared.cuda, Cuda):
+        texts = component_requirements(declared.fleet, major)
+        more += [_root(text, declared.cuda.origin) for text in texts]
+    return replace(cell, roots=(*cell.roots, *more)) if more else cell
 
 
 def locked_facts(answer: PythonAnswer, manifest: Manifest) -> CudaFacts | None:

@@ -7,7 +7,6 @@ from lockenv.sources.cuda.declaration import (
     can_have_cuda,
     check_declaration,
     merge,
-    parse_toolkit,
     read_fleet,
 )
 from lockenv.sources.cuda.described import describe_python
@@ -40,6 +39,7 @@ from lockenv.sources.cuda.strategy import (
 )
 from lockenv.sources.cuda.virtual import CudaSource, VirtualCandidate, VirtualRequirement
 from lockenv.sources.cuda.world import World
+from lockenv.tables.cuda_requests import parse_toolkit
 
 __all__ = [
     "READ_LIMIT",

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Literal
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import Version
 
 from lockenv.fields import Fault, nearest
 from lockenv.tables.cuda import (
@@ -18,6 +16,7 @@ from lockenv.tables.cuda import (
     parse_driver,
 )
 from lockenv.tables.cuda_names import CUDA_PLATFORMS
+from lockenv.tables.cuda_requests import parse_toolkit
 from lockenv.values import dataclass, field, replace
 
 if TYPE_CHECKING:
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from lockenv.model import Cuda, Platform
 
 _SOURCES = ("debian", "redistributable", "wheels")
-#: A release, as `toolkit = "12.8"` writes it: stands for all of its updates.
-_RELEASE = re.compile(r"\d+(\.\d+){0,2}")
 #: The first toolkit whose wheels hold nvcc; before it they hold ptxas, libnvvm and headers.
 NVCC_IN_WHEELS = 13
 #: What a target's table may override key by key.
@@ -343,18 +340,6 @@ class _Check:
                     fix=f'write {key} = ">=9.1,<10"',
                     slug="invalid-specifier",
                 )
-
-
-def parse_toolkit(text: str) -> SpecifierSet:
-    """The specifier that ``cuda.toolkit`` writes; ``12.8`` means ``12.8.*``. ValueError if none."""
-    text = text.strip()
-    if _RELEASE.fullmatch(text):
-        whole = len(Version(text).release) >= 3
-        return SpecifierSet(f"=={text}" if whole else f"=={text}.*")
-    try:
-        return SpecifierSet(text)
-    except InvalidSpecifier as error:
-        raise ValueError(str(error)) from error
 
 
 def read_fleet(cuda: Cuda, platform: Platform) -> Fleet:

@@ -24,7 +24,7 @@ def declared_facts(cuda: Cuda | None) -> dict[str, str | tuple[str, ...]]:
     for key in ("driver", "gpus", "archs", "toolkit", "source", "components", "cudnn", "nccl"):
         value = getattr(cuda, key)
         if value:
-            found[key] = value if isinstance(value, str) else tuple(value)
+            found[key] = value if isinstance(value, str) else tuple(sorted(value))
     for key in ("majors", "ptx", "strategy"):
         value = getattr(cuda, key)
         if value:

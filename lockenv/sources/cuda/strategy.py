@@ -20,6 +20,7 @@ from lockenv.sources.cuda.guarded import GuardedSource, Wishes
 from lockenv.sources.cuda.virtual import ECOSYSTEM
 from lockenv.sources.cuda.world import World, preferred_versions, release_of
 from lockenv.tables.cuda import components, wheels
+from lockenv.tables.cuda_requests import toolkit_requirements
 from lockenv.values import dataclass, field, replace
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class CudaAsk:
     ``{cuda.major}`` follows the attempt, with their origins. ``fleet`` None means: nothing is
     declared; ``refuses_cuda`` is ``cuda = false``. ``provided`` are sonames of system packages.
     ``kept`` are names that stay as they were locked: no toolkit release moves them.
+    ``components_origin`` is where the parts of a toolkit are asked for.
     """
 
     roots: tuple[Root, ...]
@@ -54,6 +56,7 @@ class CudaAsk:
     refuses_cuda: bool = False
     provided: tuple[str, ...] = ()
     kept: frozenset[str] = frozenset()
+    components_origin: Hashable = "cuda.components"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,7 +330,7 @@ def _roots(ask: CudaAsk, means: Means, world: World) -> list[Root]:
             roots += means.roots_of(filled, origin)
     if world.major is not None:
         for text in component_requirements(world.fleet, world.major):
-            roots += means.roots_of(text, "cuda.components")
+            roots += means.roots_of(text, ask.components_origin)
     return roots
 
 
@@ -336,25 +339,8 @@ def component_requirements(fleet: Fleet, major: int) -> tuple[str, ...]:
 
     Parts from Debian or from redistributables ask for nothing here.
     """
-    table = components()
-    of_major = {
-        extra
-        for release in table.releases.values()
-        if release.version.startswith(f"{major}.")
-        for extra in release.extras
-    }
-    extras, texts = [], []
-    for part in fleet.components:
-        if fleet.source_of(part) != "wheels":
-            continue
-        if part in table.standalone_names:
-            texts.append(f"{table.standalone_names[part]}-cu{major}")
-        elif part in of_major:
-            extras.append(part)
-    if extras:
-        limit = f",{fleet.toolkit}" if fleet.toolkit is not None and str(fleet.toolkit) else ""
-        texts.append(f"cuda-toolkit[{','.join(sorted(extras))}]=={major}.*{limit}")
-    return tuple(sorted(texts))
+    parts = [part for part in fleet.components if fleet.source_of(part) == "wheels"]
+    return toolkit_requirements(parts, major, fleet.toolkit)
 
 
 def _described(
