@@ -191,6 +191,10 @@ def lock_findings(project: Project) -> tuple[list[Finding], Lock | None]:
         return findings, None
     findings += self_check(lock, text)
     findings += drift(project, lock)
+    if any(target.native_libraries for target in lock.targets):
+        from lockenv.workflows.native_layer import native_findings  # noqa: PLC0415 - start-up
+
+        findings += native_findings(project, lock)
     return findings, lock
 
 

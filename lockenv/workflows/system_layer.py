@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 
     from lockenv.fetch import StoreFetcher
     from lockenv.model import ArchiveState, LockedSystemPackage, Manifest, System
-    from lockenv.sources.debian import Kept, LockedSystem
+    from lockenv.sources.debian import Kept, LockedSystem, World
     from lockenv.workflows.cells import Cell
     from lockenv.workflows.scene import Scene
     from lockenv.workflows.solving import Question
 
 #: What Debian's own Python is made of, for a target that takes it.
 _PYTHON = "python3"
+#: The role of a package that is there because a wheel needs one of its libraries.
+NATIVE_ROLE = "native-library"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +95,23 @@ def lock_cells(
             continue
         if not question.is_solved(cell):
             continue
-        answer = _lock_cell(scene, question, fetcher, system, cell)
+        answer = lock_cell(scene, question, fetcher, system, cell)
         found[cell.name] = answer
         cells[cell.name] = _fitted(question, cell, answer)
     return SystemAnswer(found), cells
 
 
-def _lock_cell(
-    scene: Scene, question: Question, fetcher: StoreFetcher, system: System, cell: Cell
+def lock_cell(
+    scene: Scene,
+    question: Question,
+    fetcher: StoreFetcher,
+    system: System,
+    cell: Cell,
+    native: tuple[SystemPackage, ...] = (),
 ) -> LockedSystem:
+    """The system layer of one cell, with the packages that its wheels turned out to need."""
     from lockenv.sources.debian import (  # noqa: PLC0415 - start-up: most locks have no packages of Debian's
         SystemRequest,
-        World,
         lock_system,
     )
 
@@ -116,16 +123,24 @@ def _lock_cell(
         system=system,
         architecture=cell.target.platform.debian_architecture,
         packages=(*system.packages, *cell.table.system_packages),
+        native_libraries=native,
         interpreter=interpreter,
     )
-    world = World(
+    world = open_world(scene, question, fetcher, system)
+    return lock_system(request, world, _kept(question, cell), scene.progress)
+
+
+def open_world(scene: Scene, question: Question, fetcher: StoreFetcher, system: System) -> World:
+    """What asking Debian's archives takes of the world."""
+    from lockenv.sources.debian import World  # noqa: PLC0415 - as above
+
+    return World(
         fetcher=fetcher,
         cache_dir=scene.settings.cache_dir,
         now=scene.clock().strftime("%Y-%m-%dT%H:%M:%SZ"),
         as_of=question.limits.as_of,
         keyrings=_keyrings(question, system),
     )
-    return lock_system(request, world, _kept(question, cell), scene.progress)
 
 
 def _keyrings(question: Question, system: System) -> dict[str, bytes]:
