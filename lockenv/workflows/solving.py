@@ -36,7 +36,7 @@ from lockenv.workflows.python_layer import (
 from lockenv.workflows.system_layer import SystemAnswer, former_cells, lock_cells
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import TextIO
 
     from lockenv.fetch import StoreFetcher
@@ -109,7 +109,9 @@ def answered_by_former(question: Question) -> Lock | None:
     names = {cell.name for cell in question.cells}
     if names != {target.name for target in former.targets}:
         return None
-    if drift(question.project, former):
+    refuses = question.project.manifest.policy.native_libraries == "error"
+    lacks = any(target.native_libraries for target in former.targets)
+    if drift(question.project, former) or (refuses and lacks):
         return None
     proposal = regrouped(
         replace(
@@ -187,6 +189,8 @@ def search(scene: Scene, question: Question) -> Answer:
         targets, components, told = _cuda(question, solved, fetcher)
         notes += told
         chosen = {name: chosen_packages(answer) for name, answer in solved.items()}
+        system, targets, told = _native(scene, question, fetcher, system, targets, chosen)
+        notes += told
         builds = locked_builds(question, layer, solved)
         scene.progress.finished("resolve")
     packages = _packages(question, chosen)
@@ -233,6 +237,33 @@ def _cuda(
     targets = with_facts(targets, solved, question.project.manifest)
     notes = cuda_notes(question, solved)
     return targets, cuda_components(question, solved, fetcher), notes
+
+
+def _native(
+    scene: Scene,
+    question: Question,
+    fetcher: StoreFetcher,
+    system: SystemAnswer,
+    targets: tuple[LockedTarget, ...],
+    chosen: Mapping[str, Sequence[Chosen]],
+) -> tuple[SystemAnswer, tuple[LockedTarget, ...], list[str]]:
+    """The system layer with what wheels turned out to need, the targets with what they lack."""
+    if not system.by_cell and question.project.manifest.policy.native_libraries != "error":
+        targets = tuple(
+            replace(target, native_libraries=()) if target.name in chosen else target
+            for target in targets
+        )
+        return system, targets, []
+    from lockenv.workflows.native_layer import find_missing  # noqa: PLC0415 - start-up: most locks have no system
+
+    answer = find_missing(scene, question, fetcher, system, chosen)
+    targets = tuple(
+        replace(target, native_libraries=answer.gaps.get(target.name, ()))
+        if target.name in chosen
+        else target
+        for target in targets
+    )
+    return answer.system, targets, list(answer.notes)
 
 
 def _with_system(
