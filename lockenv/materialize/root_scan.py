@@ -36,19 +36,21 @@ class Scanner:
     """Walks one root. ``owner`` tells whose a file is where ownership is recorded elsewhere.
 
     ``known`` are files that are as they were unpacked, as their stamps show: (inode, change time)
-    and digest by path, so that they need not be read again.
+    by path, so that they need not be read again. ``clock`` holds the epoch, and when this
+    machine's clock says that the build began: what is younger was made by scripts just now, even
+    where that clock is behind the epoch.
     """
 
     def __init__(
         self,
         root: str,
-        epoch: int,
+        clock: tuple[int, int],
         baseline: Mapping[str, Entry],
         known: Mapping[str, tuple[int, int]],
         owner: Callable[[os.stat_result], tuple[int, int]],
     ) -> None:
         self._root = root
-        self._epoch = epoch
+        self._epoch, self._began = clock
         self._baseline = baseline
         self._known = known
         self._owner = owner
@@ -79,11 +81,16 @@ class Scanner:
             rewrite = rewriter(rule)
             if rewrite and entry.kind == "file" and entry.size < _LARGEST_REWRITTEN:
                 entry = self._rewritten(entry, member.path, rewrite)
-            self._scan.entries[path] = timed(owned(entry), self._epoch)
+            self._scan.entries[path] = timed(owned(self._dated(entry)), self._epoch)
             if entry.kind == "directory":
                 self._walk(path)
             elif entry.kind == "file" and status.st_nlink > 1:
                 self._first.setdefault((status.st_dev, status.st_ino), []).append(path)
+
+    def _dated(self, entry: Entry) -> Entry:
+        before = self._baseline.get(entry.path)
+        is_fresh = entry.mtime >= self._began and not (before and before.mtime == entry.mtime)
+        return replace(entry, mtime=self._epoch) if is_fresh else entry
 
     def _is_dropped(self, path: str, action: str) -> bool:
         return action == "drop" or (action == "drop-new" and path not in self._baseline)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,6 +58,8 @@ class _Builder:
     confinement: Confinement
     packages: list[_Package]
     stamps: dict[str, tuple[int, int]] = field(default_factory=dict)
+    # File systems stamp with a clock that lags by some milliseconds.
+    began: int = field(default_factory=lambda: int(time.time() - 0.1))
 
     def build(self) -> RootAnswer:
         order = self.order
@@ -76,9 +79,8 @@ class _Builder:
         else:
             skipped = self._leave_out_scripts()
         self._add_own()
-        scan = Scanner(
-            order.root, order.epoch, self._baseline(), self.stamps, self._owner_of
-        ).scan()
+        clock = (order.epoch, self.began)
+        scan = Scanner(order.root, clock, self._baseline(), self.stamps, self._owner_of).scan()
         self._write(scan)
         for path in MOUNT_POINTS:
             # After the scan: programs that run here find the Python part mounted on these.
