@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import warnings
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -100,7 +101,9 @@ def _call(backend: Backend, hook: str, into: Path | None = None) -> object:
     )
     arguments = () if into is None else (str(into),)
     try:
-        answer: object = getattr(caller, hook)(*arguments, config_settings=dict(backend.config))
+        # What a backend warns of reaches us as warnings of our own; it is for its author.
+        with warnings.catch_warnings(action="ignore"):
+            answer: object = getattr(caller, hook)(*arguments, config_settings=dict(backend.config))
     except HookMissing as error:
         raise ExternalError(
             "no-editable" if hook == "build_editable" else "no-hook",

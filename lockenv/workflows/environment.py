@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockenv.formats.wheel import render_archive_url, render_provenance_url, render_vcs_url
+from lockenv.formats.wheel import (
+    render_archive_url,
+    render_directory_url,
+    render_provenance_url,
+    render_vcs_url,
+)
 from lockenv.lockfile import environment_digest, select
 from lockenv.materialize import WantedPackage
 from lockenv.model import Wanted
@@ -79,12 +85,17 @@ def wanted_package(selected: SelectedPackage, artifact: Artifact, root: str = ""
         digest=artifact.digest,
         requested=any(edge.is_root for edge in selected.asked_by),
         direct_url=direct_url(package, root),
-        provenance_url=_provenance(package, selected.artifact),
+        provenance_url=provenance_url(package, selected.artifact),
     )
 
 
-def direct_url(package: LockedPackage, root: str) -> str | None:
+def direct_url(package: LockedPackage, root: str, *, editable: bool = False) -> str | None:
     """The text of ``direct_url.json`` (PEP 610) for what did not come from an index."""
+    if package.directory is not None:
+        place = Path(root, package.directory.path).resolve().as_uri()
+        return render_directory_url(
+            place, editable=editable, subdirectory=package.directory.subdirectory
+        )
     if package.vcs is not None:
         vcs = package.vcs
         return render_vcs_url(vcs.url, vcs.type, vcs.commit, vcs.requested, vcs.subdirectory)
@@ -94,7 +105,7 @@ def direct_url(package: LockedPackage, root: str) -> str | None:
     return None
 
 
-def _provenance(package: LockedPackage, artifact: Artifact | None) -> str | None:
+def provenance_url(package: LockedPackage, artifact: Artifact | None) -> str | None:
     """The text of ``provenance_url.json`` (PEP 710) for a file of an index."""
     if package.index is None or artifact is None or artifact.url is None:
         return None

@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from lockenv.errors import InputError
+from lockenv.errors import HostError, InputError
+from lockenv.host import machine_here
 from lockenv.lockfile import render_lock
 from lockenv.materialize import (
     CONSTANT_TIME,
@@ -23,15 +24,17 @@ from lockenv.materialize import (
 from lockenv.model import ArchiveState, Artifact, Digest, Lock, LockedSystemPackage, Wanted
 from lockenv.sources.debian import wanted_package as wanted_deb
 from lockenv.values import replace
-from lockenv.workflows.building import Workshop, built_project
-from lockenv.workflows.environment import wanted_file, wanted_package
+from lockenv.workflows.building import built_package, built_project, workshop
+from lockenv.workflows.environment import direct_url, wanted_file, wanted_package
 from lockenv.workflows.interpreters import interpreter_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from lockenv.fetch import StoreFetcher
+    from lockenv.materialize import WantedPackage
     from lockenv.model import Image, LockedTarget
+    from lockenv.workflows.build_steps import Workshop
     from lockenv.workflows.environment import Content
     from lockenv.workflows.scene import Scene
     from lockenv.workflows.sync import Opened
@@ -79,12 +82,16 @@ def image_plan(
         scripts=_scripts(opened),
         apt_sources=apt_sources(opened, target.name),
         python=_python(content, paths),
-        wheels=tuple(
-            ImageWheel(
-                package=wanted_package(one, one.artifact, "/app"), path=paths[one.artifact.digest]
-            )
-            for one in content.wheels
-            if one.artifact is not None
+        wheels=(
+            *(
+                ImageWheel(
+                    package=wanted_package(one, one.artifact, "/app"),
+                    path=paths[one.artifact.digest],
+                )
+                for one in content.wheels
+                if one.artifact is not None
+            ),
+            *_built(scene, opened, content, fetcher),
         ),
         project=_project(scene, opened, image, content, fetcher),
         project_files=tuple(project_files(opened.root)) if image.project else (),
@@ -192,16 +199,45 @@ def _project(
     own = content.project
     if own is None or not image.project:
         return None
+    shop = _shop(scene, opened, content, fetcher)
+    wheel = built_project(shop, own, opened.root, editable=False)
+    return _image_wheel(content, fetcher, replace(wheel, direct_url=None))
+
+
+def _built(
+    scene: Scene, opened: Opened, content: Content, fetcher: StoreFetcher
+) -> Iterable[ImageWheel]:
+    """What has no wheel, built in its locked build environment on this machine."""
+    if not content.to_build:
+        return
+    shop = _shop(scene, opened, content, fetcher)
+    for one in content.to_build:
+        wheel = built_package(shop, one, opened.root, editable=False)
+        # A folder of this machine means nothing in an image.
+        local = one.package.directory is not None
+        origin = None if local else direct_url(one.package, "/app")
+        yield _image_wheel(content, fetcher, replace(wheel, direct_url=origin))
+
+
+def _shop(scene: Scene, opened: Opened, content: Content, fetcher: StoreFetcher) -> Workshop:
     python = _builder(scene, content, fetcher)
-    shop = Workshop(
-        scene=scene, fetcher=fetcher, python=python, target=content.selection.target.name
-    )
-    build = next(one for one in content.selection.builds if one.name == own.name)
-    wheel = built_project(shop, build, own, opened.root, editable=False)
+    return workshop(scene, fetcher, python, opened.lock, content.selection.target.name)
+
+
+def _image_wheel(content: Content, fetcher: StoreFetcher, wheel: WantedPackage) -> ImageWheel:
+    """A wheel of our making; one that was compiled here serves this platform alone."""
+    target, here = content.selection.target, machine_here().platform
+    if not wheel.filename.endswith("-any.whl") and target.platform != here:
+        raise HostError(
+            "other-platform",
+            f"{wheel.name} must be compiled, and this machine is not {target.platform}",
+            why=[f"this machine is {here}", f"its build made {wheel.filename}"],
+            fix=f"build the image on {target.platform}",
+        )
     path = fetcher.has_blob(wheel.digest)
     if path is None:
-        raise InputError("no-wheel", f"{own.name} was not built", fix="run it again")
-    return ImageWheel(package=replace(wheel, direct_url=None), path=path)
+        raise InputError("no-wheel", f"{wheel.name} was not built", fix="run it again")
+    return ImageWheel(package=wheel, path=path)
 
 
 def _builder(scene: Scene, content: Content, fetcher: StoreFetcher) -> VenvPython:

@@ -35,10 +35,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lockenv.fetch import StoreFetcher
-    from lockenv.model import Lock, Progress
+    from lockenv.model import Lock, Progress, VcsPin
     from lockenv.resolve import Event, Identifier, Resolution
-    from lockenv.sources.python import SdistMetadata
     from lockenv.workflows.alignment import Steer
+    from lockenv.workflows.builds import BuildEnvironments
     from lockenv.workflows.cuda_layer import CudaAnswer, CudaSolver
 
 
@@ -138,7 +138,7 @@ class PythonLayer:
         *,
         former: Lock | None,
         limits: Limits,
-        builder: Callable[[Cell], SdistMetadata] | None = None,
+        builds: BuildEnvironments | None = None,
         progress: Progress,
         listen: Callable[[Event], None] | None = None,
     ) -> None:
@@ -147,7 +147,7 @@ class PythonLayer:
         self._fetcher = fetcher
         self._former = former
         self._limits = limits
-        self._builder = builder
+        self._builds = builds
         self._progress = progress
         self._listen = listen
         self._cuda: CudaSolver | None = None
@@ -159,18 +159,24 @@ class PythonLayer:
         steer: Steer,
         moved: Collection[str] = frozenset(),
         *,
-        for_build: bool = False,
+        build_pins: Mapping[str, Pin] | None = None,
     ) -> PythonAnswer:
         """The best answer for a cell; pins of names in ``moved`` are not remembered.
 
-        CUDA has its say wherever it has a part, but not in build environments. Raises
-        `NoSolutionError` with the manifest's lines that clash.
+        CUDA has its say wherever it has a part, but not in build environments (those with
+        ``build_pins``). Raises `NoSolutionError` with the manifest's lines that clash.
         """
+        request = self._request(cell, steer, moved)
+        for_build = build_pins is not None
+        if build_pins is not None:
+            # Old versions are asked for to test what a project says, not to build with.
+            request = replace(request, pins=build_pins, resolution="highest")
         source = PythonSource(
             self._fetcher,
             cell.target,
-            self._request(cell, steer, moved),
-            sdist_metadata=self._builder(cell) if self._builder else None,
+            request,
+            sdist_metadata=self._builds.asker(self, cell) if self._builds else None,
+            repositories=self._builds.repositories if self._builds else None,
             progress=self._progress,
         )
         roots = [
@@ -201,9 +207,11 @@ class PythonLayer:
             },
         )
 
-    def solve_build(self, cell: Cell, roots: tuple[Root, ...], steer: Steer) -> PythonAnswer:
-        """A build environment of a cell: its own search, free of the project's own pins."""
-        return self.solve(replace(cell, roots=roots), steer, _EVERYTHING, for_build=True)
+    def solve_build(
+        self, cell: Cell, roots: tuple[Root, ...], steer: Steer, pins: Mapping[str, Pin]
+    ) -> PythonAnswer:
+        """A build environment of a cell: its own search, with pins of its own."""
+        return self.solve(replace(cell, roots=roots), steer, _EVERYTHING, build_pins=pins)
 
     def _begins_with_cuda(self, cell: Cell, roots: Iterable[Asked]) -> bool:
         """Whether a plain answer would be thrown away: something declared is about some root."""
@@ -261,6 +269,7 @@ class PythonLayer:
             pins={name: one for name, one in self._pins(cell).items() if name not in moved},
             aligned={name: (version,) for name, version in steer.preferred.items()},
             root=self._root,
+            commits=self._commits(cell, moved),
         )
 
     def _pins(self, cell: Cell) -> dict[str, Pin]:
@@ -274,6 +283,15 @@ class PythonLayer:
                 digests = frozenset({str(artifact.digest)}) if artifact else frozenset()
                 found[name] = Pin(package.version, digests)
         return found
+
+    def _commits(self, cell: Cell, moved: Collection[str]) -> dict[str, VcsPin]:
+        """The commits that the former lock has for the cell, which stay until they are moved."""
+        entries = entries_of(self._former, cell.name) if self._former else {}
+        return {
+            name: package.vcs
+            for name, package in entries.items()
+            if package.vcs is not None and name not in moved
+        }
 
 
 def _has_version(candidate: object) -> bool:

@@ -21,7 +21,7 @@ from lockenv.resolve import render_event
 from lockenv.values import dataclass, replace
 from lockenv.workflows.alignment import Difference, Steer, solve_aligned
 from lockenv.workflows.assemble import Chosen, locked_packages
-from lockenv.workflows.builds import locked_builds
+from lockenv.workflows.builds import BuildEnvironments
 from lockenv.workflows.cells import locked_target
 from lockenv.workflows.check import drift
 from lockenv.workflows.files import unwritable
@@ -169,12 +169,14 @@ def search(scene: Scene, question: Question) -> Answer:
     with ExitStack() as stack:
         fetcher = stack.enter_context(open_network(scene, question.project.manifest))
         listen = stack.enter_context(_tracing(scene, question.trace))
+        builds = BuildEnvironments(scene, question, fetcher)
         layer = PythonLayer(
             question.project.manifest,
             question.project.root,
             fetcher,
             former=question.former,
             limits=question.limits,
+            builds=builds,
             progress=scene.progress,
             listen=listen,
         )
@@ -183,6 +185,7 @@ def search(scene: Scene, question: Question) -> Answer:
         question = replace(question, cells=tuple(cells.values()))
         try:
             solved, apart, notes = _solve(question, layer)
+            locked_builds = builds.locked(layer, solved)
         except (UnsolvedError, CudaUnsolvedError) as error:
             raise error.explained(lambda root: _place(question, root)) from error
         notes += overlap_notes(question.project.manifest, layer.contents, solved)
@@ -191,7 +194,6 @@ def search(scene: Scene, question: Question) -> Answer:
         chosen = {name: chosen_packages(answer) for name, answer in solved.items()}
         system, targets, told = _native(scene, question, fetcher, system, targets, chosen)
         notes += told
-        builds = locked_builds(question, layer, solved)
         scene.progress.finished("resolve")
     packages = _packages(question, chosen)
     unsolved = [cell.name for cell in question.cells if not question.is_solved(cell)]
@@ -200,7 +202,7 @@ def search(scene: Scene, question: Question) -> Answer:
         request=_requests(question),
         targets=_with_system(question, system, targets),
         packages=packages,
-        builds=builds,
+        builds=locked_builds,
         system_packages=layer_system.packages,
         system_archives=layer_system.archives,
         interpreters=_interpreters(question),

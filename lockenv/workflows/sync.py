@@ -6,8 +6,7 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from lockenv.errors import DriftError, HostError, InputError, IntegrityError
-from lockenv.formats.wheel import render_directory_url
+from lockenv.errors import DriftError, HostError, IntegrityError
 from lockenv.host import fits, machine_here
 from lockenv.lockfile import target_of
 from lockenv.materialize import (
@@ -22,8 +21,15 @@ from lockenv.materialize import (
     verify_venv,
     write_venv,
 )
-from lockenv.model import LOCK_NAME, parse_digest
-from lockenv.workflows.building import Workshop, built_project, source_folder, unpack_all
+from lockenv.model import LOCK_NAME
+from lockenv.workflows.build_steps import unpack_all
+from lockenv.workflows.building import (
+    as_selected,
+    built_package,
+    built_project,
+    installed_package,
+    workshop,
+)
 from lockenv.workflows.check import contradictions, drift
 from lockenv.workflows.choice import Choice, choose
 from lockenv.workflows.environment import Content, content_of, wanted_file, wanted_package
@@ -40,11 +46,12 @@ from lockenv.workflows.registry import (
 from lockenv.workflows.selection import SILENT_SELECTION, AskedSelection
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from lockenv.materialize import Installed, Plan
     from lockenv.model import Digest, Finding, Lock, Manifest
+    from lockenv.workflows.build_steps import Workshop
     from lockenv.workflows.project import Project
     from lockenv.workflows.scene import Scene
 
@@ -110,7 +117,7 @@ def sync(scene: Scene, options: SyncOptions) -> SyncOutcome:
             named=options.python if options.python and is_path(options.python) else None,
         )
         notes += [note] if note else []
-        shop = Workshop(scene=scene, fetcher=fetcher, python=python, target=choice.target)
+        shop = workshop(scene, fetcher, python, opened.lock, choice.target)
         wanted = _wanted(shop, opened, content, choice, root, options)
         if not options.dry_run and is_damaged(scene.settings.data_dir, root):
             installed = _without_damage(scene, root, wanted)
@@ -258,15 +265,14 @@ def _wanted(
         for one in content.wheels
         if one.artifact is not None
     ]
-    if content.to_build:
-        name = content.to_build[0].package.name
-        raise InputError("no-wheel", f"{name} has no wheel for {choice.target}", fix="lockenv lock")
+    editable, dry = options.editable, options.dry_run
+    packages += [
+        built_package(shop, one, opened.root, editable=editable, dry=dry)
+        for one in content.to_build
+    ]
     own = content.project if options.project else None
-    if own is not None and options.dry_run:
-        packages += _installed_project(content, read_installed(root), opened.root)
-    elif own is not None:
-        build = next(one for one in content.selection.builds if one.name == own.name)
-        packages.append(built_project(shop, build, own, opened.root, editable=options.editable))
+    if own is not None:
+        packages.append(built_project(shop, own, opened.root, editable=editable, dry=dry))
     return WantedEnvironment(
         root=str(root),
         python=shop.python,
@@ -328,7 +334,7 @@ def environment_findings(
         for one in content.wheels
         if one.artifact is not None
     ]
-    packages += _installed_project(content, installed, project.root)
+    packages += _installed_builds(content, installed, project.root)
     wanted = WantedEnvironment(
         root=str(root),
         python=_expected_python(content, installed),
@@ -343,25 +349,15 @@ def environment_findings(
     return findings
 
 
-def _installed_project(content: Content, installed: Installed, root: Path) -> list[WantedPackage]:
-    """The project as it is installed: its own wheel is made here and pinned nowhere."""
-    own = content.project
-    if own is None:
-        return []
-    source = source_folder(own, root)
+def _installed_builds(
+    content: Content, installed: Installed, root: Path
+) -> Iterator[WantedPackage]:
+    """What was built here, as it must be installed."""
+    found = {one.name: one for one in installed.packages}
     editable = installed.selection.get("editable") != "no"
-    return [
-        WantedPackage(
-            name=found.name,
-            version=found.version,
-            filename=f"{found.name}-{found.version}-py3-none-any.whl",
-            digest=parse_digest(found.artifact),
-            requested=True,
-            direct_url=render_directory_url(source.as_uri(), editable=editable),
-        )
-        for found in installed.packages
-        if found.name == own.name and found.artifact
-    ]
+    own = content.project if content.project and content.project.name in found else None
+    for one in (*content.to_build, *([as_selected(own)] if own else [])):
+        yield installed_package(one, root, editable=editable, found=found.get(one.name))
 
 
 def _expected_python(content: Content, installed: Installed) -> VenvPython:

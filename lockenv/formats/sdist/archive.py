@@ -81,7 +81,6 @@ def _sound(name: str) -> Iterator[None]:
         zlib.error,
         lzma.LZMAError,
         EOFError,
-        NotImplementedError,
         RuntimeError,
         ValueError,
         gzip.BadGzipFile,

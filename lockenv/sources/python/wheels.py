@@ -27,7 +27,6 @@ def read_tail(file: RemoteFile, name: str) -> tuple[bytes, bytes]:
     except (
         zipfile.BadZipFile,
         zipfile.LargeZipFile,
-        NotImplementedError,
         RuntimeError,
         EOFError,
         ValueError,
