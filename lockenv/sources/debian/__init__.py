@@ -2,6 +2,11 @@
 
 from lockenv.sources.debian.closure import Violation, verify_closure
 from lockenv.sources.debian.contents import Provider, Sonames, open_sonames
+from lockenv.sources.debian.external import (
+    ExternalPackage,
+    check_external,
+    external_packages,
+)
 from lockenv.sources.debian.lock import Kept, SystemRequest, lock_system
 from lockenv.sources.debian.places import addresses, wanted_package
 from lockenv.sources.debian.record import (
@@ -15,6 +20,7 @@ from lockenv.sources.debian.signatures import Keyring, Signed, verify_signed
 from lockenv.sources.debian.suites import World
 
 __all__ = [
+    "ExternalPackage",
     "Kept",
     "Keyring",
     "LockedSystem",
@@ -26,6 +32,8 @@ __all__ = [
     "Violation",
     "World",
     "addresses",
+    "check_external",
+    "external_packages",
     "glibc_level",
     "is_driver",
     "lock_system",
