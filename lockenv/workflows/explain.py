@@ -293,7 +293,10 @@ def _why_system(lock: Lock, entries: Sequence[LockedSystemPackage]) -> Explained
     document: list[object] = []
     for entry in entries:
         lines.append(f"{entry.name} {entry.version}  ({', '.join(entry.targets)})")
-        lines += [f"  the manifest asks {relation}" for relation in entry.requested]
+        if "native-library" in entry.roles:
+            lines += [f"  {reason}" for reason in (entry.note or "").split("; ") if reason]
+        else:
+            lines += [f"  the manifest asks {relation}" for relation in entry.requested]
         askers = _system_askers(lock, entry)
         lines += [f"  {asker} asks {words}" for asker, words in askers]
         if "base" in entry.roles:
@@ -305,6 +308,7 @@ def _why_system(lock: Lock, entries: Sequence[LockedSystemPackage]) -> Explained
                 "targets": list(entry.targets),
                 "roles": list(entry.roles),
                 "requested": list(entry.requested),
+                "note": entry.note,
                 "asked_by": [{"asker": asker, "relation": words} for asker, words in askers],
             }
         )

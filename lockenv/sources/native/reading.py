@@ -1,9 +1,9 @@
 """The shared libraries of a wheel: their names, and what their dynamic sections need.
 
-A small wheel is fetched whole when its libraries are most of it (`sync` takes it from the store);
-of a larger one the smaller libraries are read by ranges, within a limit. Which libraries are read
-follows from the wheel alone, so that every machine learns the same; what was learned is kept under
-the wheel's digest for ever.
+A wheel that is not too large is fetched whole when its libraries are a good part of it (`sync`
+takes it from the store); of others the libraries are read by ranges, the smaller ones first, within
+a limit. Those that only compute are left out. Which are read follows from the wheel alone, so that
+every machine learns the same; what was learned is kept under the wheel's digest for ever.
 """
 
 from __future__ import annotations
@@ -27,12 +27,10 @@ if TYPE_CHECKING:
     from lockenv.model import Digest, Wanted
 
 #: Under which name facts are kept; another number for every change of their form or of the limits.
-_KIND = "wheel-libraries-1"
-#: A wheel up to this size is read whole: four of five wheels with libraries are smaller.
-_WHOLE = 24 << 20
-#: How much of the libraries of a larger one is read: enough for those that talk to the system
-#: (windows, sound, audio), which are small; the large ones compute.
-_LIMIT = 16 << 20
+_KIND = "wheel-libraries-2"
+#: How much of the libraries of one wheel is read. Those that talk to the system (windows, sound,
+#: files of maps) are small; GDAL, the largest such known, has 9 MB.
+_LIMIT = 32 << 20
 #: A wheel that is less than a quarter libraries is cheaper by ranges.
 _SHARE = 4
 #: A library that unpacks to more is not looked at.
@@ -42,6 +40,13 @@ _APART, _PIECE = 64 << 10, 4 << 20
 #: How much of the end of a wheel is asked for when its directory is read.
 _WINDOW = 256 << 10
 _LIBRARY = re.compile(r"\.so(\.[0-9A-Za-z_-]+)*$")
+#: Libraries that compute and need the C and C++ runtime alone; some are most of their wheel.
+_COMPUTES = re.compile(
+    r"lib(scipy_)?(openblas|blas|lapack|gfortran|mkl|arrow|parquet|LLVM|MLIR|crypto|icudata|"
+    r"torch_cpu|torch_cuda|cublas|cudnn|cufft|curand|cusolver|cusparse|nccl|nvrtc|nvJitLink)"
+)
+#: Wheels of NVIDIA's own libraries: those need each other and the driver.
+_CUDA_WHEELS = "nvidia_"
 
 
 class NativeFetcher(Protocol):
@@ -125,9 +130,9 @@ def _read(wanted: Wanted, fetcher: NativeFetcher) -> WheelLibraries:
             return _read_file(path or fetcher.blob(wanted), wanted.name)
         window = io.BufferedReader(_Window(remote), _WINDOW)
         members = _libraries(read_members(window, wanted.name))
-        chosen = _chosen(members, remote.size)
+        chosen = _chosen(members, wanted.name)
         most = sum(member.compressed for member in chosen)
-        if remote.size <= _WHOLE and most * _SHARE >= remote.size:
+        if remote.size <= _LIMIT and most * _SHARE >= remote.size:
             return _read_file(fetcher.blob(wanted), wanted.name)
         return _found(members, chosen, _from_server(remote, chosen, wanted.name))
     except IntegrityError as error:
@@ -146,9 +151,8 @@ def _remote(wanted: Wanted, fetcher: NativeFetcher) -> RemoteFile | None:
 
 def _read_file(path: Path, name: str) -> WheelLibraries:
     with path.open("rb") as file:
-        size = file.seek(0, 2)
         members = _libraries(read_members(file, name))
-        chosen = _chosen(members, size)
+        chosen = _chosen(members, name)
         return _found(members, chosen, [_library(file, member, name) for member in chosen])
 
 
@@ -156,11 +160,13 @@ def _libraries(members: Iterable[Member]) -> list[Member]:
     return [member for member in members if _LIBRARY.search(member.path)]
 
 
-def _chosen(members: Sequence[Member], size: int) -> list[Member]:
+def _chosen(members: Iterable[Member], name: str) -> list[Member]:
     """The libraries to read, in the order of their data: the smaller ones, within the limit."""
-    budget = _WHOLE if size <= _WHOLE else _LIMIT
+    budget = 0 if name.startswith(_CUDA_WHEELS) else _LIMIT
     found = []
     for member in sorted(members, key=lambda one: (one.compressed, one.path)):
+        if _COMPUTES.match(member.path.rpartition("/")[2]):
+            continue
         budget -= member.compressed
         if budget < 0:
             break
