@@ -194,12 +194,18 @@ class CudaSolver:
         self._desk = Desk(fetcher)
 
     def solve(
-        self, cell: Cell, source: PythonSource, roots: Sequence[Asked], kept: Iterable[str]
+        self,
+        cell: Cell,
+        source: PythonSource,
+        roots: Sequence[Asked],
+        kept: Iterable[str],
+        plain: Resolution | None,
     ) -> tuple[Cell, Resolution, CudaAnswer]:
         """The best answer for a cell that can have CUDA, with what was learned of it.
 
         The cell comes back with the requirements whose names follow the CUDA major. ``kept`` are
-        names whose version was locked before: those do not move for one toolkit's sake. Raises
+        names whose version was locked before: those do not move for one toolkit's sake. ``plain``
+        is the answer without a thought of CUDA, if there is one. Raises
         `UnsolvableError` where CUDA has no part in it, else `CudaUnsolvedError`.
         """
         declared = declared_for(self._manifest, cell)
@@ -225,6 +231,7 @@ class CudaSolver:
             components_origin=_Parts(declared.cuda.origin)
             if isinstance(declared.cuda, Cuda)
             else "",
+            plain=plain,
         )
         try:
             found = resolve_with_cuda(ask, means)

@@ -191,7 +191,7 @@ class PythonLayer:
                 resolution = resolve({PYPI: source}, roots, listen=self._listen)
             if resolution is None or not (for_build or self._is_plain(cell, resolution)):
                 cell, resolution, cuda = self._cuda_solver().solve(
-                    cell, source, roots, {*steer.fixed, *steer.preferred} - set(moved)
+                    cell, source, roots, {*steer.fixed, *steer.preferred} - set(moved), resolution
                 )
         except UnsolvableError as error:
             raise UnsolvedError(cell, source, error) from error

@@ -40,15 +40,32 @@ def explain(
     ask, attempts = error.ask, error.attempts
     blamed = _blamed(attempts)
     fleet = ask.fleet or Fleet()
-    why = list(_reasons(attempts, blamed))
+    why = list(_reasons(ask, attempts, blamed))
     why += [f"you declared {line}" for line in _declared(ask, fleet)]
-    roots = [blamed] if blamed is not None else list(ask.roots)
-    for root in roots[:_LINES]:
-        place = where(root.origin)
-        why.append(f"you ask for {root.requirement}" + (f"  ({place})" if place else ""))
+    lines = [
+        f"you ask for {_asked(root, ask)}"
+        + (f"  ({place})" if (place := where(root.origin)) else "")
+        for root in ([blamed] if blamed is not None else ask.roots)
+    ]
+    why += list(dict.fromkeys(lines))[:_LINES]
     return NoSolutionError(
         "no-solution", _what(ask, fleet, blamed), why=why, fix=_fixes(ask, means)
     )
+
+
+def _asked(root: Root, ask: CudaAsk) -> str:
+    """An ask as it was written, with all its extras: each of them is a root of its own."""
+    identifier = root.requirement.identifier
+    alike = {
+        other.requirement.identifier.qualifier
+        for other in ask.roots
+        if other.origin == root.origin and other.requirement.identifier.name == identifier.name
+    }
+    extras = ",".join(sorted(alike - {""}))
+    own = f"[{identifier.qualifier}]" if identifier.qualifier else ""
+    text = str(root.requirement)
+    rest = text.removeprefix(identifier.name + own)
+    return f"{identifier.name}[{extras}]{rest}" if extras and rest != text else text
 
 
 def _blamed(attempts: Sequence[Attempt]) -> Root | None:
@@ -85,7 +102,7 @@ def _declared(ask: CudaAsk, fleet: Fleet) -> Iterator[str]:
         yield f'toolkit = "{fleet.toolkit}"'
 
 
-def _reasons(attempts: Sequence[Attempt], blamed: Root | None) -> Iterator[str]:
+def _reasons(ask: CudaAsk, attempts: Sequence[Attempt], blamed: Root | None) -> Iterator[str]:
     """Per attempt which root fails, and per root why its newest versions were not taken."""
     if not attempts:
         yield "no CUDA major is left by the declared driver, GPUs and toolkit"
@@ -96,7 +113,7 @@ def _reasons(attempts: Sequence[Attempt], blamed: Root | None) -> Iterator[str]:
             yield f"{attempt.world.name}: each request has an answer alone, not all together"
             continue
         name = root.requirement.identifier.name
-        yield f"{attempt.world.name}: nothing answers {root.requirement}"
+        yield f"{attempt.world.name}: nothing answers {_asked(root, ask)}"
         for line in rejection_lines(name, attempt.rejected.get(name, ())):
             if line not in shown:
                 shown.add(line)
@@ -216,9 +233,9 @@ def collision_error(
         for wheel in (collision.one, collision.other):
             by = asked.get(wheel.partition(" ")[0], ())
             why.append(f"{wheel}" + (f"  from {', '.join(by[:3])}" if by else "  asked for by you"))
-        more = len(collision.paths) - 1
-        also = f" and {more} more" if more else ""
-        why.append(f"{collision.paths[0]}{also} would be of whichever is installed last")
+        paths = collision.harmful or collision.paths
+        also = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        why.append(f"{paths[0]}{also} would be of whichever is installed last")
     if len(collisions) > _LINES:
         why.append(f"{len(collisions) - _LINES} more pairs of wheels do the same")
     one, other = (collisions[0].one.partition(" ")[0], collisions[0].other.partition(" ")[0])
@@ -245,9 +262,12 @@ def _askers(resolution: Resolution) -> Mapping[str, tuple[str, ...]]:
 
 
 def unprovided_lines(rows: Sequence[Unprovided]) -> list[str]:
-    """One line a library that is linked and not provided, for a warning or an error."""
+    """One line a package and provider of libraries that are linked and not there."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for row in rows:
+        found.setdefault((row.package, row.version, row.provider), []).append(row.soname)
     return [
-        f"{row.package} {row.version} links {row.soname}, which nothing here provides"
-        + (f": add {row.provider}" if row.provider else "")
-        for row in rows
+        f"{package} {version} links {', '.join(sonames)}, which nothing here provides"
+        + (f": add {provider}" if provider else "")
+        for (package, version, provider), sonames in found.items()
     ]

@@ -47,7 +47,8 @@ class CudaAsk:
     ``{cuda.major}`` follows the attempt, with their origins. ``fleet`` None means: nothing is
     declared; ``refuses_cuda`` is ``cuda = false``. ``provided`` are sonames of system packages.
     ``kept`` are names that stay as they were locked: no toolkit release moves them.
-    ``components_origin`` is where the parts of a toolkit are asked for.
+    ``components_origin`` is where the parts of a toolkit are asked for. ``plain`` is the answer
+    without a thought of CUDA, where it is known already.
     """
 
     roots: tuple[Root, ...]
@@ -57,6 +58,7 @@ class CudaAsk:
     provided: tuple[str, ...] = ()
     kept: frozenset[str] = frozenset()
     components_origin: Hashable = "cuda.components"
+    plain: Resolution | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +133,7 @@ def resolve_with_cuda(ask: CudaAsk, means: Means) -> CudaResolution:
     if ask.refuses_cuda:
         return _only(ask, means, _world(ask, refuses_cuda=True))
     if ask.fleet is None and not ask.templates:
-        plain = _try(ask, means, _world(ask))
+        plain = _plain(ask, means)
         if plain.verdict is None and not _cuda_took_part(ask, plain):
             raise plain.error or NoCudaSolutionError(ask, [plain])
         if plain.verdict is not None and _holds(plain.verdict):
@@ -139,6 +141,23 @@ def resolve_with_cuda(ask: CudaAsk, means: Means) -> CudaResolution:
     elif ask.fleet is not None and ask.fleet.many_majors:
         return _only(ask, means, _world(ask))
     return _best(ask, means)
+
+
+def _plain(ask: CudaAsk, means: Means) -> Attempt:
+    """The attempt in which every CUDA may be; what is known of it is not searched again."""
+    world = _world(ask)
+    if ask.plain is None:
+        return _try(ask, means, world)
+    guarded = GuardedSource(means.sources[PYPI], world, means.desk, means.describe, Wishes())
+    for identifier, candidate in sorted(ask.plain.pins.items()):
+        if identifier.ecosystem == PYPI:
+            guarded.requirements(candidate)
+    chosen, facts = _described(means, guarded, ask.plain)
+    verdict = examine(chosen, facts, world, means.desk, ask.provided)
+    attempt = Attempt(world=world, resolution=ask.plain, verdict=verdict)
+    if verdict.excluded:
+        return _try(ask, means, world)
+    return _coherent(ask, means, attempt, Wishes())
 
 
 def _world(ask: CudaAsk, *, major: int | None = None, refuses_cuda: bool = False) -> World:
