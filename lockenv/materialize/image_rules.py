@@ -36,7 +36,8 @@ class Rule:
 
 
 #: First match wins. ``drop`` leaves a path out, ``empty`` keeps the file without content,
-#: ``drop-new`` leaves out what no package ships, ``keystore`` rewrites a Java keystore's dates.
+#: ``drop-new`` leaves out what no package ships, ``keystore`` rewrites a Java keystore's dates,
+#: ``listing`` sorts what a folder was listed into.
 RULES: tuple[Rule, ...] = (
     Rule(
         r"etc/machine-id", "empty", "the identity of one machine, made at first start", secret=True
@@ -63,6 +64,7 @@ RULES: tuple[Rule, ...] = (
     Rule(r"etc/\.pwd\.lock", "drop", "a lock file"),
     Rule(r"root/\.(rnd|cache|gnupg|wget-hsts)(/.*)?", "drop", "what tools leave in root's home"),
     Rule(r"usr/share/info/dir(\.old)?", "drop", "entries stand in the order of a folder on disk"),
+    Rule(r"(.*/)?ls-R", "listing", "TeX lists names in the order of a folder on disk"),
     Rule(
         r"var/lib/texmf/web2c/.+\.(log|fmt)",
         "drop",
@@ -119,11 +121,21 @@ def rewriter(rule: Rule | None) -> Callable[[bytes], bytes] | None:
     """What a rule does to a file's content, if anything."""
     if rule is None:
         return None
-    return {"empty": _emptied, "keystore": _undated}.get(rule.action)
+    return {"empty": _emptied, "keystore": _undated, "listing": _sorted_listing}.get(rule.action)
 
 
 def _emptied(_content: bytes) -> bytes:
     return b""
+
+
+def _sorted_listing(content: bytes) -> bytes:
+    """An ``ls -R``: its folders, and the names in each, sorted; what stands before them stays."""
+    head, *paragraphs = content.split(b"\n\n")
+    folders = []
+    for paragraph in paragraphs:
+        name, *names = paragraph.strip(b"\n").split(b"\n")
+        folders.append(b"\n".join([name, *sorted(names)]))
+    return b"\n\n".join([head, *sorted(folders)]) + b"\n"
 
 
 #: The format that keytool calls JKS: magic, version 2, and a keyed digest at the end.
