@@ -42,11 +42,16 @@ COMMANDS = {
 }
 
 
+#: What `run` and `shell` give where they themselves fail, so that it is not the command's status.
+RUNNER_FAILED = 125
+
+
 @dataclass(slots=True)
 class Invocation:
     """The global options of one run; a verb's own spelling of one wins over the program's.
 
-    ``question`` is the command line as one whose answer may be kept.
+    ``question`` is the command line as one whose answer may be kept. ``runs_command`` is for the
+    verbs whose status is that of a command of the user's.
     """
 
     directory: str = "."
@@ -57,6 +62,7 @@ class Invocation:
     config: str | None = None
     output: Output = field(default_factory=Output)
     question: Question | None = None
+    runs_command: bool = False
 
     def refresh(self) -> None:
         """Make the printer follow the options."""
@@ -231,7 +237,7 @@ def run(arguments: Sequence[str], question: Question | None = None) -> int:
         return error.exit_code
     except LockenvError as error:
         invocation.output.error(error)
-        return error.status
+        return RUNNER_FAILED if invocation.runs_command else error.status
     except (KeyboardInterrupt, click.Abort):
         sys.stderr.write("interrupted\n")
         return 130

@@ -48,6 +48,7 @@ def command(
 
     The exit status is the command's own; 126 if it cannot be executed, 127 if it is not found.
     """
+    invocation.runs_command = True
     from lockenv.cli.memory import keep_sync  # noqa: PLC0415 - start-up
     from lockenv.workflows.files import witnessed  # noqa: PLC0415 - start-up
     from lockenv.workflows.run import RunOptions, run  # noqa: PLC0415 - start-up

@@ -31,6 +31,7 @@ def command(
     invocation: Invocation, /, *, no_sync: bool, venv: str | None, place: str, **selection: object
 ) -> int:
     """Sync, then start your shell in the environment; leave it with `exit`."""
+    invocation.runs_command = True
     from lockenv.workflows.run import RunOptions, run, user_shell  # noqa: PLC0415 - start-up
 
     options = RunOptions(
