@@ -26,7 +26,7 @@ from lockenv.values import dataclass, field
 from lockenv.workflows.cells import expand
 from lockenv.workflows.files import read_text, write_atomically
 from lockenv.workflows.moved import moved_reasons
-from lockenv.workflows.moves import parse_moves, search_limits
+from lockenv.workflows.moves import parse_moves, refuse_unknown, search_limits
 from lockenv.workflows.project import Project, read_project
 from lockenv.workflows.solving import Question, answered_by_former, search
 
@@ -87,6 +87,7 @@ def lock(scene: Scene, options: LockOptions, project: Project | None = None) -> 
         answer = search(scene, question)
         new, found = answer.lock, answer.notes
         notes += found
+    refuse_unknown(question.moves, former.lock, new)
     text = render_lock(new)
     parsed = parse_lock(text)
     _believe(parsed, text)

@@ -9,7 +9,9 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from lockenv.errors import InputError
+from lockenv.fields import nearest
 from lockenv.manifest import parse_age, parse_as_of
+from lockenv.model import LOCK_NAME
 from lockenv.values import dataclass, field
 from lockenv.workflows.python_layer import Limits
 
@@ -66,6 +68,31 @@ def parse_moves(
         fixed=fixed,
         interpreter=interpreter,
     )
+
+
+def refuse_unknown(moves: Moves, former: Lock | None, new: Lock) -> None:
+    """`InputError` for a package to move that neither the former nor the new lock has."""
+    for layer, names in sorted(moves.packages.items()):
+        known = _names(new, layer) | (_names(former, layer) if former else set())
+        for name in sorted(names - known):
+            near = nearest(name, known)
+            raise InputError(
+                "unknown-package",
+                f"there is no package {name} to move: {LOCK_NAME} has none of that name",
+                fix=f"-P {near}" if near else f"lockenv add {name}",
+            )
+
+
+def _names(lock: Lock, layer: str) -> set[str]:
+    """The names that a lock has in one layer; for Debian those of the sources too."""
+    if layer == "deb":
+        return {name for one in lock.system_packages for name in (one.name, one.source)}
+    if layer == "cuda":
+        return {component.name for component in lock.cuda_components}
+    if layer == "base":
+        return {image.reference for image in lock.base_images}
+    built = {package.name for build in lock.builds for package in build.packages}
+    return {package.name for package in lock.packages} | built
 
 
 def _parsed(text: str, known: Mapping[str, Collection[str]]) -> tuple[str, str, str]:
