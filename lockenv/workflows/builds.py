@@ -29,6 +29,7 @@ from lockenv.sources.python import (
 )
 from lockenv.values import dataclass, replace
 from lockenv.workflows.alignment import Steer
+from lockenv.workflows.assemble import known_files, with_known_facts
 from lockenv.workflows.build_steps import (
     Workshop,
     backend_asks,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
     from lockenv.fetch import StoreFetcher
     from lockenv.materialize import VenvPython
-    from lockenv.model import BuildSystem, LockedPackage
+    from lockenv.model import BuildSystem, Lock, LockedPackage
     from lockenv.sources.python import Release, SdistMetadata
     from lockenv.workflows.cells import Cell
     from lockenv.workflows.python_layer import PythonAnswer, PythonLayer
@@ -228,7 +229,7 @@ class BuildEnvironments:
                     environment = self._environment(layer, answer.cell, wanted, answer.versions)
                 found.append((name, environment.build))
                 found += [(name, build) for build in environment.nested]
-        return joined(found)
+        return with_former_facts(joined(found), self._question.former)
 
     def _untouched(self, solved: Mapping[str, PythonAnswer]) -> Iterator[tuple[str, LockedBuild]]:
         former = self._question.former
@@ -430,6 +431,27 @@ def joined(builds: Iterable[tuple[str, LockedBuild]]) -> tuple[LockedBuild, ...]
         versions = tuple(sorted((one.name, one.version, one.index) for one in build.packages))
         alike.setdefault((*key, build.requires, versions), []).append((target, build))
     return tuple(_joined(members) for members in alike.values())
+
+
+def with_former_facts(
+    builds: Iterable[LockedBuild], former: Lock | None
+) -> tuple[LockedBuild, ...]:
+    """The builds, with what an earlier lock knew of a file where a mirror says less of it."""
+    if former is None:
+        return tuple(builds)
+    known = known_files(former.packages)
+    for build in former.builds:
+        known |= {one.artifact.digest.hex: one.artifact for one in build.packages}
+    return tuple(
+        replace(
+            build,
+            packages=tuple(
+                replace(one, artifact=with_known_facts(one.artifact, known))
+                for one in build.packages
+            ),
+        )
+        for build in builds
+    )
 
 
 def _joined(members: Sequence[tuple[str, LockedBuild]]) -> LockedBuild:
