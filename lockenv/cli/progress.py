@@ -59,6 +59,21 @@ class Bar(Notes):
         self._done = 0
         self._total: int | None = None
         self._is_shown = False
+        # Work that waits for its first step must be seen to be at work.
+        self._patience = threading.Timer(_PATIENCE, self._appear)
+        self._patience.daemon = True
+        self._patience.start()
+
+    def _appear(self) -> None:
+        with self._lock:
+            self._draw("")
+
+    def end(self) -> None:
+        """Take the line away for good."""
+        self._patience.cancel()
+        with self._lock:
+            self._phase = ""
+            self.clear()
 
     def started(self, phase: str, total: int | None = None) -> None:
         """Begin to count a phase."""
@@ -124,4 +139,4 @@ def watching(output: Output) -> Iterator[Progress]:
     try:
         yield bar
     finally:
-        bar.clear()
+        bar.end()
