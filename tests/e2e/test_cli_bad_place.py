@@ -174,7 +174,7 @@ def test_an_environment_that_runs_can_be_changed(
     owner: User, locked: tuple[IndexServer, str]
 ) -> None:
     owner.lockenv("sync")
-    command = [owner.venv / "bin" / "python", "-c", "import lib, sys; sys.stdin.read()"]
+    command = [str(owner.venv / "bin" / "python"), "-c", "import lib, sys; sys.stdin.read()"]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as running:
         server, _ = locked
         owner.write("pyproject.toml", pyproject(server, dependencies=[]))
