@@ -10,16 +10,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from lockenv.errors import SourceError
 from lockenv.formats.debian import COMPRESSIONS, decompressed
 from lockenv.sources.debian.indexes import IndexFile, fetch_index
 from lockenv.sources.debian.suites import open_suites, reopen, suites_of
-from lockenv.values import dataclass
+from lockenv.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from lockenv.model import ArchiveState, System
-    from lockenv.sources.debian.suites import OpenSuite, World
+    from lockenv.sources.debian.suites import OpenSuite, Suite, World
 
 #: What a distilled index is remembered under; another number for another form.
 _KIND = "debian-sonames-1"
@@ -90,23 +91,30 @@ def open_sonames(
 
     Raises what opening an archive raises.
     """
-    texts = []
-    for opened in _opened(system, architecture, states, world):
-        texts += [_distilled(file, architecture, world) for file in _files(opened, architecture)]
+    known = {(state.url, state.suite): state for state in sorted(states, key=lambda one: one.date)}
+    texts: list[bytes] = []
+    for suite in suites_of(system, architecture, world.keyrings):
+        state = known.get((suite.url, suite.suite))
+        texts += _texts_of(suite, state, architecture, world)
     return Sonames(texts)
 
 
-def _opened(
-    system: System, architecture: str, states: Sequence[ArchiveState], world: World
-) -> list[OpenSuite]:
-    suites = suites_of(system, architecture, world.keyrings)
-    known = {(state.url, state.suite): state for state in sorted(states, key=lambda one: one.date)}
-    found = []
-    for suite in suites:
-        state = known.get((suite.url, suite.suite))
-        opened = reopen(suite, state, world) if state is not None else None
-        found += [opened] if opened is not None else open_suites([suite], world)
-    return found
+def _texts_of(
+    suite: Suite, state: ArchiveState | None, architecture: str, world: World
+) -> list[bytes]:
+    """The libraries of one suite: at the recorded state from anywhere, else at the present one."""
+    recorded = reopen(suite, state, world) if state is not None else None
+    if recorded is not None:
+        # The live archive keeps the files of its last states by hash, and is nearer.
+        for opened in (replace(recorded, root=suite.url), recorded):
+            try:
+                return [
+                    _distilled(one, architecture, world) for one in _files(opened, architecture)
+                ]
+            except SourceError:
+                continue
+    (present,) = open_suites([suite], world)
+    return [_distilled(one, architecture, world) for one in _files(present, architecture)]
 
 
 def _files(opened: OpenSuite, architecture: str) -> Iterator[IndexFile]:
