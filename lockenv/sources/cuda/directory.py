@@ -41,8 +41,10 @@ _PREFIX = 1 << 20
 #: How many of those that are too large.
 _GLANCES = 4
 #: Part of the name under which facts are kept: another number for every change of their form.
-_FACTS_KIND = "wheel-cuda-1"
+_FACTS_KIND = "wheel-cuda-2"
 _LIBRARY = re.compile(r"\.so(\.\d+)*$")
+#: A library that auditwheel has put into a wheel: ``libcudart-c64a25f3.so.12.3.101``.
+_BUNDLED = re.compile(r"(?:^|/)(lib[^/]+?)-[0-9a-f]{8}\.so[^/]*$")
 _LOOKS_LIKE_CUDA = re.compile(
     r"cuda|cudnn|cublas|nccl|cutlass|flash_?attn|_gpu|gpu_|[-_.]cu\d\d|libnv|pjrt", re.IGNORECASE
 )
@@ -189,6 +191,8 @@ def _read(pieces: _Pieces, members: tuple[Member, ...], name: str, limit: int) -
     isa, is_partial = "", False
     budget, glances = limit, _GLANCES
     candidates = [m for m in members if _LIBRARY.search(m.path)]
+    copies = (_BUNDLED.search(m.path) for m in candidates)
+    bundled = frozenset(found[1] for found in copies if found)
     for member in sorted(candidates, key=_worth):
         library: WheelLibrary | None = None
         if member.compressed <= budget and member.size <= _LARGEST:
@@ -199,7 +203,7 @@ def _read(pieces: _Pieces, members: tuple[Member, ...], name: str, limit: int) -
             is_partial = True
             if glances:
                 glances -= 1
-                library = _read_prefix(pieces, member, name)
+                library = _read_prefix(pieces, member, name, bundled)
         if library is not None:
             libraries.append(library)
     provides = sorted({m.path.rpartition("/")[2] for m in candidates})
@@ -260,7 +264,10 @@ def _with_code(path: str, needs: tuple[str, ...], summary: CodeSummary) -> Wheel
     )
 
 
-def _read_prefix(pieces: _Pieces, member: Member, name: str) -> WheelLibrary | None:
+def _read_prefix(
+    pieces: _Pieces, member: Member, name: str, bundled: frozenset[str]
+) -> WheelLibrary | None:
+    """What the first bytes of a library mention; not what the wheel has a copy of its own of."""
     prefix = b""
     file, placed = pieces.of(member, _PREFIX)
     # What was fetched is cut off on purpose: the archive's end is not there to be found.
@@ -269,7 +276,8 @@ def _read_prefix(pieces: _Pieces, member: Member, name: str) -> WheelLibrary | N
             prefix += piece
             if len(prefix) >= _PREFIX:
                 break
-    needs = tuple(n for n in sonames_in_prefix(prefix) if n in components().sonames)
+    mentioned = (n for n in sonames_in_prefix(prefix) if n.partition(".so")[0] not in bundled)
+    needs = tuple(n for n in mentioned if n in components().sonames)
     own = member.path.rpartition("/")[2]
     return (
         WheelLibrary(path=member.path, needs=tuple(n for n in needs if n != own)) if needs else None
