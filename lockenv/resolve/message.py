@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from lockenv.errors import NoSolutionError
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
     from lockenv.resolve.answer import Root
     from lockenv.resolve.explain import Explanation, Lacking, Link, Unusable, Way
-    from lockenv.resolve.protocol import Candidate, Identifier
+    from lockenv.resolve.protocol import Candidate, Identifier, Rejected
 
 # More lines do not explain more.
 _MOST_LINKS = 20
@@ -114,11 +115,22 @@ def _lacking(lacking: Lacking) -> list[str]:
         lines.append(f"nothing answers {lacking.requirement}: there is {there}")
     elif not lacking.rejected:
         lines.append(f"nothing is offered by the name {_name(identifier)}")
-    shown = lacking.rejected[:_MOST_REJECTED]
-    lines += [f"{_name(identifier)} {each.version}: {each.reason}" for each in shown]
-    if len(lacking.rejected) > len(shown):
-        lines.append(f"and {len(lacking.rejected) - len(shown)} older versions likewise")
-    return lines
+    return [*lines, *_rejected(_name(identifier), lacking.rejected)]
+
+
+def _rejected(name: str, rejected: Sequence[Rejected]) -> list[str]:
+    """A line for each run of versions that are refused for the same reason."""
+    runs = [
+        (reason, [each.version for each in run])
+        for reason, run in groupby(rejected, key=lambda each: each.reason)
+    ]
+    lines = []
+    for reason, versions in runs[:_MOST_REJECTED]:
+        count = len(versions)
+        many = f" to {versions[-1]} ({count} versions)" if count > 1 else ""
+        lines.append(f"{name} {versions[0]}{many}: {reason}")
+    left = sum(len(versions) for _, versions in runs[_MOST_REJECTED:])
+    return [*lines, f"and {left} older versions likewise"] if left else lines
 
 
 def _fix(explanation: Explanation) -> list[str]:

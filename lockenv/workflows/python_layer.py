@@ -21,6 +21,7 @@ from lockenv.sources.python import (
     PythonRequest,
     PythonRequirement,
     PythonSource,
+    is_denied_build,
     pin,
 )
 from lockenv.tables.addresses import PYTHON_INDEX
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from lockenv.fetch import StoreFetcher
     from lockenv.model import Lock, Progress, VcsPin
-    from lockenv.resolve import Event, Identifier, Resolution
+    from lockenv.resolve import Event, Identifier, Lacking, Resolution
     from lockenv.workflows.alignment import Steer
     from lockenv.workflows.builds import BuildEnvironments
     from lockenv.workflows.cuda_layer import CudaAnswer, CudaSolver
@@ -90,11 +91,22 @@ class UnsolvedError(NoSolutionError):
     def explained(self, place: Callable[[Root], str]) -> NoSolutionError:
         """The message for a person: the lines that clash, the chains, ways out that were solved."""
         explanation = explain(self._refusal, relax=self._relaxed)
-        return explained(
+        explanation = replace(explanation, lacking=tuple(map(_to_the_point, explanation.lacking)))
+        error = explained(
             explanation,
             where=lambda origin: place(origin) if isinstance(origin, Root) else "",
             place=f"target {self.cell.name}",
         )
+        fix = [
+            f"lockenv lock --allow-build {name}, to build its sdist"
+            f' (writes policy.sdist = {{ {name} = "locked-build" }})'
+            for name in dict.fromkeys(
+                each.requirement.identifier.name
+                for each in explanation.lacking
+                if any(is_denied_build(one.reason) for one in each.rejected)
+            )
+        ]
+        return NoSolutionError(error.slug, error.what, why=error.why, fix=[*fix, *error.fix])
 
     def _relaxed(self, root: Asked) -> list[Asked]:
         """The same package without a condition on its version."""
@@ -108,6 +120,19 @@ class UnsolvedError(NoSolutionError):
             Asked(requirement=one, origin=root.origin)
             for one in self._source.asked(f"{asked.name}{extras}")
         ]
+
+
+def _to_the_point(lacking: Lacking) -> Lacking:
+    """Of the versions that were refused those that would have answered, where there are any."""
+    asked = lacking.requirement
+    if not isinstance(asked, PythonRequirement):
+        return lacking
+    fitting = [
+        one
+        for one in lacking.rejected
+        if one.version and asked.specifier.contains(one.version, prereleases=True)
+    ]
+    return replace(lacking, rejected=tuple(fitting)) if fitting else lacking
 
 
 class CudaUnsolvedError(NoSolutionError):

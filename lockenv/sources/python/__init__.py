@@ -2,6 +2,7 @@
 
 from lockenv.sources.python.git import GitRepositories
 from lockenv.sources.python.locked import canonical_url, pin
+from lockenv.sources.python.project import is_denied_build
 from lockenv.sources.python.request import Pin, PythonRequest, SdistMetadata
 from lockenv.sources.python.sdists import LEGACY, asks_in_setup, build_system, build_system_of
 from lockenv.sources.python.source import PythonSource
@@ -29,5 +30,6 @@ __all__ = [
     "build_system",
     "build_system_of",
     "canonical_url",
+    "is_denied_build",
     "pin",
 ]

@@ -98,11 +98,12 @@ class Order:
         )
         texts = reversed(project.versions) if lowest else iter(project.versions)
         floor = None if lowest else _floor(specifier)
+        is_any = not len(specifier)
         for text in texts:
             version = version_of(text)
             if floor is not None and version < floor:
                 return
-            if text not in given and specifier.contains(version, prereleases=True):
+            if text not in given and (is_any or specifier.contains(version, prereleases=True)):
                 yield text, version
 
 

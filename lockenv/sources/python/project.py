@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
     from packaging.version import Version
 
-    from lockenv.formats.index import ListedFile, Listing
+    from lockenv.formats.index import FileRow, ListedFile, Listing
     from lockenv.model import Index, Target
     from lockenv.sources.python.request import PythonRequest
 
@@ -42,6 +42,11 @@ def denied_build(name: str) -> str:
     )
 
 
+def is_denied_build(reason: str) -> bool:
+    """Whether that is the reason."""
+    return reason.startswith("it has no wheel for this target; its sdist may be built")
+
+
 class Chooser:
     """The rules by which a target takes files: policies of the request, tags and interpreter."""
 
@@ -49,6 +54,7 @@ class Chooser:
         self.target = target
         self.request = request
         self.ranks = TagRanks(target)
+        self._refused_tails: dict[str, bool] = {}
         self._allow = _by_name(request.allow)
         self._deny = _by_name(request.deny)
         self._exempt = _by_name(request.exempt)
@@ -61,29 +67,21 @@ class Chooser:
             return verdict
         cutoff = self._cutoff(project.name, version)
         reasons: set[str] = set()
-        wheels: list[tuple[tuple[object, ...], ListedFile]] = []
-        sdists: list[tuple[tuple[object, ...], ListedFile]] = []
-        pin = self.request.pins.get(project.name)
-        digests = pin.digests if pin is not None else frozenset()
+        wheels: list[tuple[tuple[object, ...], FileRow]] = []
+        sdists: list[tuple[tuple[object, ...], FileRow]] = []
         for row in project.listing.rows(text):
-            is_wheel = row.filename.endswith(".whl")
-            order = self._wheel_order(row.filename) if is_wheel else _sdist_order(row.filename)
-            if order is None:
-                continue
-            file = row.read()
-            reason = self._unfit(file, cutoff, project)
-            if reason is not None:
-                reasons.add(reason)
-                continue
-            kept = bool(digests) and not digests.isdisjoint(file.hashes)
-            ordered = ((not kept, file.yanked is not None, *order), file)
-            (wheels if is_wheel else sdists).append(ordered)
-        chosen = min(wheels, default=None)
-        if chosen is None and sdists:
-            if self.request.sdist_policy(project.name) != "deny":
-                chosen = min(sdists)
-            else:
+            if not row.filename.endswith(".whl"):
+                sdists.append((_sdist_order(row.filename), row))
+            elif (order := self._wheel_order(row.filename)) is not None:
+                wheels.append((order, row))
+        chosen = min(self._fit(project, wheels, cutoff, reasons), default=None)
+        if chosen is None:
+            # Only where no wheel will do is anything of an sdist read.
+            built = min(self._fit(project, sdists, cutoff, reasons), default=None)
+            if built is not None and self.request.sdist_policy(project.name) == "deny":
                 reasons.add(denied_build(project.name))
+            else:
+                chosen = built
         if chosen is None:
             return Refused("; ".join(sorted(reasons)) or self.no_wheel(project, text))
         file = chosen[1]
@@ -95,6 +93,25 @@ class Chooser:
             index=project.index,
             mirror=project.listing.mirror,
         )
+
+    def _fit(
+        self,
+        project: Project,
+        rows: Sequence[tuple[tuple[object, ...], FileRow]],
+        cutoff: tuple[str, str] | None,
+        reasons: set[str],
+    ) -> Iterator[tuple[tuple[object, ...], ListedFile]]:
+        """The files that may be taken, each with its order; of the others the reasons."""
+        pin = self.request.pins.get(project.name)
+        digests = pin.digests if pin is not None else frozenset()
+        for order, row in rows:
+            file = row.read()
+            reason = self._unfit(file, cutoff, project)
+            if reason is not None:
+                reasons.add(reason)
+                continue
+            kept = bool(digests) and not digests.isdisjoint(file.hashes)
+            yield (not kept, file.yanked is not None, *order), file
 
     def _policy(self, name: str, version: Version) -> Refused | None:
         if self._allow and not _admitted(self._allow.get(name), version):
@@ -128,12 +145,17 @@ class Chooser:
         return None
 
     def _wheel_order(self, filename: str) -> tuple[object, ...] | None:
+        # Nearly all wheels of a release are for others, and the same tags come in each release.
+        tail = "-".join(filename.rsplit("-", 3)[1:])
+        if self._refused_tails.get(tail):
+            return None
         try:
             name = parse_wheel_name(filename)
         except ValueError:
             return None
         rank = self.ranks.rank(name.tags)
         if rank is None:
+            self._refused_tails[tail] = True
             return None
         # Binary distribution format: among equal tags the highest build number wins.
         return (rank, -name.build[0], _Backwards(name.build[1]), filename)

@@ -80,6 +80,7 @@ class PythonSource:
         self._direct: Memo[Release] = Memo(lasting=lasting)
         self._cheap: Memo[CoreMetadata | None] = Memo(lasting=lasting)
         self._costly: Memo[CoreMetadata] = Memo(lasting=lasting)
+        self._candidates: dict[Identifier, dict[int, PythonCandidate]] = {}
         self._waiting: deque[Callable[[], object]] = deque()
         self._guessed: dict[str, set[PythonRequirement]] = {}
 
@@ -100,8 +101,13 @@ class PythonSource:
         project = self._project(name)
         if project is None:
             return
+        # A release is asked for many times: by each requirement, in each round of a search.
+        made = self._candidates.setdefault(identifier, {})
         for release in self._order.releases(project, asked):
-            yield _candidate(identifier, release)
+            known = made.get(id(release))
+            if known is None or known.release is not release:
+                known = made[id(release)] = _candidate(identifier, release)
+            yield known
 
     def satisfies(self, requirement: Asked, candidate: Candidate) -> bool:
         """See `lockenv.resolve.Source`."""
