@@ -156,7 +156,9 @@ def check_project(scene: Scene, options: CheckOptions) -> list[Finding]:
             findings += image_findings(scene, project, lock, options.image, options.target)
     if "lock" not in options.layers:
         findings = [
-            one for one in findings if one.layer not in {"manifest", "lock"} or _is_fatal(one)
+            one
+            for one in findings
+            if one.layer not in {"manifest", "lock", "cuda"} or _is_fatal(one)
         ]
     return judged(project, findings)
 
@@ -191,6 +193,10 @@ def lock_findings(project: Project) -> tuple[list[Finding], Lock | None]:
         return findings, None
     findings += self_check(lock, text)
     findings += drift(project, lock)
+    if any(target.cuda is not None for target in lock.targets) or lock.base_images:
+        from lockenv.workflows.cuda_check import coherence_findings  # noqa: PLC0415 - start-up
+
+        findings += coherence_findings(lock)
     if any(target.native_libraries for target in lock.targets):
         from lockenv.workflows.native_layer import native_findings  # noqa: PLC0415 - start-up
 

@@ -12,7 +12,6 @@ from lockenv import __version__
 from lockenv.errors import InputError, LockenvError
 from lockenv.fetch import open_fetcher
 from lockenv.host import (
-    compare,
     detect_gpus,
     find_interpreter,
     fit,
@@ -26,6 +25,7 @@ from lockenv.model import CudaFacts
 from lockenv.sandbox import abilities
 from lockenv.values import dataclass, field
 from lockenv.workflows.choice import choose_target
+from lockenv.workflows.cuda_check import host_shortfalls
 from lockenv.workflows.files import read_text
 from lockenv.workflows.project import find_project, read_lock
 
@@ -152,9 +152,7 @@ def host_findings(
             return fits(machine, target_of(lock.targets[0])) if lock.targets else []
         raise
     findings = fits(machine, target_of(target))
-    if target.cuda is not None:
-        findings += compare(detect_gpus(), target.cuda, target=target.name)
-    return findings
+    return findings + host_shortfalls(target)
 
 
 def _cluster(scene: Scene, file: str) -> Diagnosis:

@@ -140,6 +140,7 @@ def sync(scene: Scene, options: SyncOptions) -> SyncOutcome:
                 overlaps=overlaps_locked(opened.lock, choice.target),
             )
             todo = write_venv(wanted, unpacked, write_options, scene.progress)
+            notes += _loading_notes(content, root, todo)
             register(scene.settings.data_dir, root)
             forget_damage(scene.settings.data_dir, root)
     return SyncOutcome(
@@ -249,7 +250,21 @@ def _host_notes(content: Content, *, require: bool) -> list[str]:
     if wrong or (require and findings):
         first = (wrong or findings)[0]
         raise HostError(first.code, first.message, fix=first.fix)
-    return [f"{finding.code}: {finding.message}" for finding in findings]
+    notes = [f"{finding.code}: {finding.message}" for finding in findings]
+    if content.selection.target.cuda is not None:
+        from lockenv.workflows.cuda_check import host_notes  # noqa: PLC0415 - start-up
+
+        notes += host_notes(content.selection.target, require=require)
+    return notes
+
+
+def _loading_notes(content: Content, root: Path, todo: Plan) -> list[str]:
+    """What of new CUDA libraries does not load."""
+    if content.selection.target.cuda is None or not todo.wheels:
+        return []
+    from lockenv.workflows.cuda_check import unloadable_notes  # noqa: PLC0415 - start-up
+
+    return unloadable_notes(root / read_installed(root).site_packages, content.selection.target)
 
 
 def _wanted(
