@@ -1,25 +1,42 @@
 """OpenPGP signatures of archives: which key of a keyring signed, and the text that it signed.
 
-What is verified: at least one signature by a key of the keyring, over the returned text. Only that
-text may be read: what stands around it in a file is anybody's. A key that has expired since counts
-for the past alone (``as_of``), and only for signatures made before it expired; such files go to
-gpgv, because the library takes no reference time.
+What is verified: at least one signature by a key of the keyring, made while the key was valid, over
+the returned text. Only that text may be read: what stands around it in a file is anybody's. Of
+several good signatures the lowest fingerprint is recorded, so that every machine records the same.
+Where the OpenPGP library cannot be installed, gpgv answers.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
+import re
 import subprocess
 import tempfile
 from pathlib import Path
 from shutil import which
+from typing import TYPE_CHECKING
 
-import pysequoia
-
-from lockenv.errors import InputError, IntegrityError
+from lockenv.errors import HostError, InputError, IntegrityError
 from lockenv.values import dataclass
 
+try:
+    import pysequoia
+except ImportError:  # there is none for Windows
+    _HAS_LIBRARY = False
+else:
+    _HAS_LIBRARY = True
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NO_SIGNATURE = "no valid signatures found"
 #: RFC 9580, 7.1; apt too accepts nothing before it.
 _CLEAR_SIGNED = b"-----BEGIN PGP SIGNED MESSAGE-----"
+_ARMOUR = re.compile(
+    rb"-----BEGIN PGP [A-Z ]+-----\r?\n(?:[^\n]+: [^\n]*\n)*\s*\n?([A-Za-z0-9+/=\s]+?)"
+    rb"(?:\n=[A-Za-z0-9+/]{4})?\s*-----END PGP [A-Z ]+-----"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,40 +54,29 @@ class Keyring:
     name: str
     data: bytes
 
-    def certificates(self) -> list[pysequoia.Cert]:
-        """Its keys; InputError if it cannot be read."""
-        try:
-            certificates = pysequoia.Cert.split_bytes(self.data)
-        except (RuntimeError, ValueError) as error:
-            raise InputError(
-                "bad-keyring",
-                f"the keyring {self.name} cannot be read",
-                why=(_first_line(error),),
-                fix="signed-by must name a file of OpenPGP public keys",
-            ) from None
-        return list(certificates)
+    @property
+    def binary(self) -> bytes:
+        """Without armour."""
+        return _dearmoured(self.data)
 
 
-def _first_line(error: Exception) -> str:
-    # The library appends a backtrace of its own.
-    return str(error).split("\n", 1)[0]
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What a verifier says: the signed text with its good signers, or who signed and why not."""
+
+    text: bytes = b""
+    signers: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
+    reason: str = _NO_SIGNATURE
+    owners: tuple[str, ...] = ()
 
 
-def verify_signed(
-    name: str, data: bytes, detached: bytes | None, keyring: Keyring, *, past: bool = False
-) -> Signed:
+def verify_signed(name: str, data: bytes, detached: bytes | None, keyring: Keyring) -> Signed:
     """The verified text of ``InRelease``, or of ``Release`` with ``detached`` (its ``.gpg``).
 
-    ``name`` is the address, for messages. ``past`` accepts keys that have expired since.
-    IntegrityError where no key of the keyring vouches for it.
+    ``name`` is the address, for messages. The text of an ``InRelease`` is that of the ``Release``
+    beside it, with its last line feed. IntegrityError where no key of the keyring vouches for it.
     """
-    asked: list[str] = []
-    certificates = keyring.certificates()
-
-    def known(identifiers: list[str]) -> list[pysequoia.Cert]:
-        asked.extend(identifiers)
-        return certificates
-
     if detached is None and not data.startswith(_CLEAR_SIGNED):
         raise IntegrityError(
             "bad-signature",
@@ -78,32 +84,18 @@ def verify_signed(
             why=(f"it begins with {data[:40]!r}",),
             fix="do not use this archive until you know why",
         )
-    try:
-        if detached is None:
-            result = pysequoia.verify(bytes=data, store=known)
-            text = result.bytes
-        else:
-            signature = pysequoia.Sig.from_bytes(detached)
-            result = pysequoia.verify(bytes=data, store=known, signature=signature)
-            text = data
-        signers = sorted(found.certificate.upper() for found in result.valid_sigs)
-    except (RuntimeError, ValueError) as error:
-        reason = _first_line(error)
-    else:
-        if signers and text is not None:
-            return Signed(bytes(text), signers[0])
-        reason = "no valid signatures found"
-    if past or (detached is not None and len(asked) < 2):
-        # The library reads the first of several detached signatures only.
-        found = _gpgv(data, detached, keyring, past=past)
-        if found is not None:
-            return found
-    owners = ", ".join(sorted(certificate.fingerprint.upper() for certificate in certificates))
-    signed_by = ", ".join(identifier.upper() for identifier in asked) or "nobody"
+    verify = _by_library if _HAS_LIBRARY else _gpgv
+    verdict = verify(data, detached, keyring)
+    if verdict.signers:
+        return Signed(verdict.text, min(verdict.signers))
     raise IntegrityError(
         "bad-signature",
         f"{name} is not signed by a key of the keyring {keyring.name}",
-        why=(f"signed by {signed_by}", f"the keyring holds {owners}", reason),
+        why=(
+            f"signed by {', '.join(verdict.asked) or 'nobody'}",
+            f"the keyring holds {', '.join(verdict.owners) or 'no keys'}",
+            verdict.reason,
+        ),
         fix=(
             "do not use this archive until you know why",
             "if it is signed by another key, name its file in signed-by",
@@ -111,40 +103,128 @@ def verify_signed(
     )
 
 
-def _gpgv(data: bytes, detached: bytes | None, keyring: Keyring, *, past: bool) -> Signed | None:
+# -- the library ----------------------------------------------------------------------------------
+
+
+def _by_library(data: bytes, detached: bytes | None, keyring: Keyring) -> _Verdict:
+    asked: dict[str, None] = {}
+    reason = ""
+    try:
+        certificates = list(pysequoia.Cert.split_bytes(keyring.data))
+    except (RuntimeError, ValueError) as error:
+        raise InputError(
+            "bad-keyring",
+            f"the keyring {keyring.name} cannot be read",
+            why=(_first_line(error),),
+            fix="signed-by must name a file of OpenPGP public keys",
+        ) from None
+
+    def known(identifiers: list[str]) -> list[pysequoia.Cert]:
+        asked.update(dict.fromkeys(identifier.upper() for identifier in identifiers))
+        return certificates
+
+    text, signers = data, []
+    # The library reads only the first of several detached signatures: each is handed to it alone.
+    for packet in [None] if detached is None else list(signature_packets(detached)):
+        try:
+            if packet is None:
+                result = pysequoia.verify(bytes=data, store=known)
+                text = bytes(result.bytes or b"")
+                # RFC 9580, 7.1: the line end before the signature is not a part of the text.
+                text += b"" if text.endswith(b"\n") else b"\n"
+            else:
+                signature = pysequoia.Sig.from_bytes(packet)
+                result = pysequoia.verify(bytes=data, store=known, signature=signature)
+            signers += [found.certificate.upper() for found in result.valid_sigs]
+        except (RuntimeError, ValueError) as error:
+            reason = _first_line(error)
+    return _Verdict(
+        text,
+        tuple(signers),
+        tuple(asked),
+        reason or _NO_SIGNATURE,
+        tuple(sorted(one.fingerprint.upper() for one in certificates)),
+    )
+
+
+def _first_line(error: Exception) -> str:
+    # The library appends a backtrace of its own.
+    return str(error).split("\n", 1)[0]
+
+
+def _dearmoured(data: bytes) -> bytes:
+    if not data.lstrip().startswith(b"-----BEGIN"):
+        return data
+    parts = []
+    for match in _ARMOUR.finditer(data):
+        try:
+            parts.append(base64.b64decode(b"".join(match[1].split()), validate=True))
+        except binascii.Error:
+            return b""
+    return b"".join(parts)
+
+
+def signature_packets(data: bytes) -> Iterator[bytes]:
+    """Each packet of a file of detached signatures (RFC 9580, 4.2), armoured or not."""
+    rest = _dearmoured(data)
+    while len(rest) > 1 and rest[0] & 0x80:
+        if rest[0] & 0x40:  # the present format
+            first = rest[1]
+            if first < 192:
+                head, length = 2, first
+            elif first < 224:
+                head, length = 3, ((first - 192) << 8) + (rest[2] if len(rest) > 2 else 0) + 192
+            elif first == 255:
+                head, length = 6, int.from_bytes(rest[2:6], "big")
+            else:
+                return  # signatures do not come in parts
+        else:  # the format before RFC 4880
+            octets = (1, 2, 4, 0)[rest[0] & 3]
+            head, length = 1 + octets, int.from_bytes(rest[1 : 1 + octets], "big")
+            length = length if octets else len(rest) - 1
+        if head + length > len(rest):
+            return
+        yield rest[: head + length]
+        rest = rest[head + length :]
+
+
+# -- gpgv -----------------------------------------------------------------------------------------
+
+
+def _gpgv(data: bytes, detached: bytes | None, keyring: Keyring) -> _Verdict:
     program = which("gpgv")
     if program is None:
-        return None
+        raise HostError(
+            "no-openpgp",
+            "nothing here can verify the signatures of archives",
+            why=("neither the library pysequoia nor the program gpgv is there",),
+            fix="install gpgv (GnuPG)",
+        )
     with tempfile.TemporaryDirectory(prefix="lockenv-") as folder:
         place = Path(folder)
-        (place / "keyring.gpg").write_bytes(_binary(keyring.data))
+        (place / "keyring.gpg").write_bytes(keyring.binary)
         (place / "signed").write_bytes(data)
         command = [program, "--status-fd", "1", "--homedir", folder]
         command += ["--keyring", str(place / "keyring.gpg")]
         if detached is None:
             command += ["--output", str(place / "text"), str(place / "signed")]
         else:
-            (place / "signature").write_bytes(detached)
+            (place / "signature").write_bytes(_dearmoured(detached))
             command += [str(place / "signature"), str(place / "signed")]
         ran = subprocess.run(command, capture_output=True, check=False, timeout=60)
-        signer = _valid_signer(ran.stdout.decode("utf-8", "replace"), past=past)
-        if signer is None:
-            return None
-        if detached is not None:
-            return Signed(data, signer)
-        text = place / "text"
-        return Signed(text.read_bytes(), signer) if text.is_file() else None
+        status = ran.stdout.decode("utf-8", "replace")
+        text = data
+        if detached is None:
+            text = (place / "text").read_bytes() if (place / "text").is_file() else b""
+    return _Verdict(
+        text,
+        tuple(valid_signers(status)) if text else (),
+        tuple(sorted(set(re.findall(r"^\[GNUPG:\] NO_PUBKEY (\w+)", status, re.MULTILINE)))),
+    )
 
 
-def _binary(keyring: bytes) -> bytes:
-    # gpgv reads no armour.
-    if not keyring.lstrip().startswith(b"-----BEGIN"):
-        return keyring
-    return b"".join(bytes(found) for found in pysequoia.Cert.split_bytes(keyring))
-
-
-def _valid_signer(status: str, *, past: bool) -> str | None:
-    """The key that gpgv's status lines (DETAILS of GnuPG, section "status-fd") vouch for.
+def valid_signers(status: str) -> list[str]:
+    """The keys that gpgv's status lines (GnuPG's doc/DETAILS) vouch for.
 
     A signature's lines begin with NEWSIG. Good ones say GOODSIG, or EXPKEYSIG where the key has
     expired since, and VALIDSIG with fingerprint and time; KEYEXPIRED tells when it expired.
@@ -161,7 +241,7 @@ def _valid_signer(status: str, *, past: bool) -> str | None:
         if len(valid) < 3 or {"BADSIG", "ERRSIG", "REVKEYSIG", "EXPSIG"} & facts.keys():
             continue
         expired = facts.get("KEYEXPIRED", [])
-        in_time = not expired or int(valid[2]) <= int(expired[0])
-        if "GOODSIG" in facts or ("EXPKEYSIG" in facts and past and in_time):
+        in_time = bool(expired) and int(valid[2]) <= int(expired[0])
+        if "GOODSIG" in facts or ("EXPKEYSIG" in facts and in_time):
             signers.append(valid[-1].upper())
-    return min(signers, default=None)
+    return signers

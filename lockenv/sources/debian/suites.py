@@ -224,10 +224,9 @@ def _state(suite: Suite, release: Release, digest: str, signer: str) -> ArchiveS
 
 def _signed(suite: Suite, root: str, world: World) -> Signed:
     place = root + suite.folder
-    past = world.as_of is not None
     page = world.fetcher.page(place + "InRelease", limit=_LARGEST_RELEASE)
     if page is not None:
-        return verify_signed(place + "InRelease", page.body, None, suite.keyring, past=past)
+        return verify_signed(place + "InRelease", page.body, None, suite.keyring)
     page = world.fetcher.page(place + "Release", limit=_LARGEST_RELEASE)
     signature = world.fetcher.page(place + "Release.gpg", limit=_LARGEST_RELEASE)
     if page is None:
@@ -244,7 +243,7 @@ def _signed(suite: Suite, root: str, world: World) -> Signed:
             why=("neither InRelease nor Release.gpg is there",),
             fix="sign the archive, or do without it: unsigned archives are never used",
         )
-    return verify_signed(place + "Release", page.body, signature.body, suite.keyring, past=past)
+    return verify_signed(place + "Release", page.body, signature.body, suite.keyring)
 
 
 def _check_dates(suite: Suite, release: Release, world: World) -> None:
@@ -289,7 +288,7 @@ def _from_snapshot(suite: Suite, root: str, state: ArchiveState, world: World) -
         page = world.fetcher.page(place, limit=_LARGEST_RELEASE)
         if page is None:
             return None
-        signed = verify_signed(place, page.body, None, suite.keyring, past=True)
+        signed = verify_signed(place, page.body, None, suite.keyring)
     except (SourceError, IntegrityError):
         # The recorded state is a preference: without it the live one is asked.
         return None
