@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 #: Under which name a listing is kept, by the wheel's sha256; another number for another form.
-LISTING_KIND = "wheel-listing-1"
+LISTING_KIND = "wheel-listing-2"
 #: No listing of a real wheel is longer: a hundred times the longest that is known.
 _LONGEST = 256 << 20
 _LIBRARY = re.compile(r"\.so(\.\d+)*$")
@@ -51,7 +51,7 @@ class Listing:
         """All files, sorted. ValueError if what was kept is damaged."""
         try:
             unpacker = zlib.decompressobj()
-            text = unpacker.decompress(self.packed, _LONGEST).decode("utf-8")
+            text = unpacker.decompress(self.packed, _LONGEST).decode("utf-8", "surrogatepass")
         except zlib.error as error:
             raise ValueError(str(error)) from error
         parts = text.split("\0")
@@ -109,17 +109,21 @@ def listing_of(entries: Iterable[Entry]) -> Listing:
 def render_listing(members: Iterable[tuple[str, int, int]]) -> bytes:
     """The files of a wheel in the form that is kept."""
     listing = listing_of(installed_entries(members))
-    head = [str(int(listing.shows_cuda)), *sorted(listing.tops)]
-    return "\0".join(head).encode("utf-8", "surrogatepass") + b"\n" + listing.packed
+    words = [str(int(listing.shows_cuda)), *sorted(listing.tops)]
+    head = "\0".join(words).encode("utf-8", "surrogatepass")
+    return b"%d\n%b%b" % (len(head), head, listing.packed)
 
 
 def parse_listing(data: bytes) -> Listing | None:
     """What `render_listing` wrote; None for anything else."""
-    head, mark, packed = data.partition(b"\n")
+    length, mark, rest = data.partition(b"\n")
+    if not mark or not length.isdigit() or len(length) > 9:
+        return None
+    head, packed = rest[: int(length)], rest[int(length) :]
     try:
-        shows, *tops = head.decode("utf-8").split("\0")
+        shows, *tops = head.decode("utf-8", "surrogatepass").split("\0")
     except UnicodeDecodeError:
         return None
-    if not mark or shows not in {"0", "1"}:
+    if shows not in {"0", "1"}:
         return None
     return Listing(tops=frozenset(tops), shows_cuda=shows == "1", packed=packed)
