@@ -18,7 +18,7 @@ import httpx
 from lockenv import __version__
 from lockenv.errors import IntegrityError, NetworkError, UnavailableError
 from lockenv.fetch.transport import trust
-from lockenv.tables.addresses import CONTAINER_REGISTRY
+from lockenv.tables.addresses import CONTAINER_REGISTRY, CONTAINER_REGISTRY_LOGIN
 from lockenv.values import dataclass
 
 if TYPE_CHECKING:
@@ -34,8 +34,11 @@ _ACCEPT = (
     "application/vnd.docker.distribution.manifest.list.v2+json, "
     "application/vnd.docker.distribution.manifest.v2+json"
 )
-#: Docker's name for itself in references, whose registry has another host.
-_ALIASES = {"docker.io": CONTAINER_REGISTRY, "index.docker.io": CONTAINER_REGISTRY}
+#: Names that references have for the default registry, whose real host is another.
+_ALIASES = {
+    CONTAINER_REGISTRY.removeprefix("registry-1."): CONTAINER_REGISTRY,
+    urlsplit(CONTAINER_REGISTRY_LOGIN).netloc: CONTAINER_REGISTRY,
+}
 #: Registries limit a request's length; a chunk that fails is sent again as a whole.
 _CHUNK = 16 << 20
 _PIECE = 1 << 20

@@ -63,7 +63,7 @@ def filtered(
     """The fragment without paths that another package replaces."""
     if not left_out:
         return fragment
-    data = store.fragment(key_of("filtered", NORMALISATION, fragment.data.stem, sorted(left_out)))
+    data = store.fragment(key_of("filtered", NORMALISATION, fragment.digest, sorted(left_out)))
     kept = read_fragment(data)
     if kept is not None:
         return kept
@@ -82,8 +82,8 @@ def filtered(
 def assemble_layer(plan: LayerPlan, compressor: Compressor, store: ImageStore) -> BuiltLayer:
     """The layer from the store, or made now; the same plan always gives the same bytes."""
     first = [(entry.path, entry.mode, entry.uid, entry.gid, entry.target) for entry in plan.first]
-    names = [fragment.data.stem for fragment in plan.fragments]
-    blob = store.layer(key_of("layer", NORMALISATION, compressor.label, first, names))
+    parts = [fragment.digest for fragment in plan.fragments]
+    blob = store.layer(key_of("layer", NORMALISATION, compressor.label, first, parts))
     facts = blob.with_suffix(".json")
     try:
         known = json.loads(facts.read_bytes())

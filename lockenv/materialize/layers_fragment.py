@@ -12,7 +12,7 @@ import json
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from lockenv.formats.oci import PIECE
-from lockenv.formats.tar import Entry, padding, render_header
+from lockenv.formats.tar import Entry, Kind, padding, render_header
 from lockenv.values import dataclass, replace
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lockenv.formats.oci import Compressor
-    from lockenv.formats.tar.entry import Kind
 
 Opener: TypeAlias = "Callable[[str, int], int]"
 
@@ -30,7 +29,8 @@ class Fragment:
     """A fragment in the store: ``pieces`` are (compressed, raw) sizes; ``newest`` the latest time.
 
     ``directories`` are wanted by the entries but are members of no fragment: layers write them.
-    ``facts`` is what its maker keeps with it (a package's control fields, say).
+    ``facts`` is what its maker keeps with it (a package's control fields, say); ``digest`` is the
+    sha256 of the data.
     """
 
     data: Path
@@ -38,6 +38,7 @@ class Fragment:
     entries: tuple[Entry, ...]
     directories: tuple[Entry, ...]
     facts: dict[str, str]
+    digest: str
 
     def discard(self) -> None:
         """Take it out of the store."""
@@ -59,6 +60,7 @@ class FragmentWriter:
         self._compressor = compressor
         self._waiting = bytearray()
         self._pieces: list[tuple[int, int]] = []
+        self._hasher = hashlib.sha256()
         self._entries: list[Entry] = []
 
     def add(self, entry: Entry, content: Iterable[bytes] = ()) -> Entry:
@@ -85,6 +87,7 @@ class FragmentWriter:
             del self._waiting[:PIECE]
             packed = self._compressor.compress(raw)
             self._file.write(packed)
+            self._hasher.update(packed)
             self._pieces.append((len(packed), len(raw)))
 
     def finish(self, data: Path, directories: Iterable[Entry], facts: dict[str, str]) -> Fragment:
@@ -98,6 +101,7 @@ class FragmentWriter:
             entries=tuple(self._entries),
             directories=tuple(directories),
             facts=facts,
+            digest=self._hasher.hexdigest(),
         )
         self._temporary.write_bytes(_render_index(fragment))
         self._temporary.replace(data.with_suffix(".json"))
@@ -113,7 +117,8 @@ def read_fragment(data: Path) -> Fragment | None:
     """The fragment that was kept, or None."""
     try:
         value = json.loads(data.with_suffix(".json").read_bytes())
-        if data.stat().st_size != sum(packed for packed, _ in value["pieces"]):
+        is_whole = data.stat().st_size == sum(packed for packed, _ in value["pieces"])
+        if not is_whole or "digest" not in value:
             return None
     except (OSError, ValueError, KeyError):
         return None
@@ -123,6 +128,7 @@ def read_fragment(data: Path) -> Fragment | None:
         entries=tuple(parse_entry(row) for row in value["entries"]),
         directories=tuple(parse_entry(row) for row in value["directories"]),
         facts=value["facts"],
+        digest=value["digest"],
     )
 
 
@@ -162,6 +168,7 @@ def _render_index(fragment: Fragment) -> bytes:
             "entries": [render_entry(entry) for entry in fragment.entries],
             "directories": [render_entry(entry) for entry in fragment.directories],
             "facts": fragment.facts,
+            "digest": fragment.digest,
         },
         separators=(",", ":"),
     ).encode()

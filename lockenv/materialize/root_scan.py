@@ -7,7 +7,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from lockenv.formats.tar import Entry, sort_key
+from lockenv.formats.tar import Entry, Kind, sort_key
 from lockenv.materialize.image_plan import CONSTANT_TIME
 from lockenv.materialize.image_rules import owned, rewriter, rule_for, timed
 from lockenv.values import dataclass, field, replace
@@ -15,7 +15,6 @@ from lockenv.values import dataclass, field, replace
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from lockenv.formats.tar.entry import Kind
 
 _CAPABILITY = "security.capability"
 _READ = 1 << 20
