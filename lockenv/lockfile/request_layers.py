@@ -35,8 +35,33 @@ def system_lines(manifest: Manifest, table: TargetTable, platform: Platform) -> 
         yield Asked(f"system {line}", system.origin)
     for package in (*system.packages, *table.system_packages):
         yield Asked(f"system package {_relation(package.relation)}", package.origin)
+    if manifest.external:
+        yield from _external_lines(manifest, system)
     for archive in system.archives:
         yield Asked(f"system archive {_archive(archive)}", system.origin)
+
+
+def _external_lines(manifest: Manifest, system: System) -> Iterator[Asked]:
+    """What ``[external]`` asks to run with: its packages where the suite's mapping knows them."""
+    from lockenv.tables.external import (  # noqa: PLC0415 - start-up: few manifests have [external]
+        ecosystem,
+        packages_for,
+        parse_external,
+    )
+
+    name = ecosystem(system.distribution, system.suite)
+    for text, origin in manifest.external:
+        if origin.path[1:2] != ("dependencies",):
+            continue
+        try:
+            wanted = parse_external(text)
+        except ValueError:
+            continue  # told where the manifest is read
+        packages = packages_for(wanted, name, "run") if name else None
+        for package in packages or ():
+            yield Asked(f"system package {package}", origin)
+        if wanted.version or not packages:
+            yield Asked(f"system external {text}", origin)
 
 
 def _system_settings(system: System) -> Iterator[str]:

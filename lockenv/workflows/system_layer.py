@@ -112,8 +112,12 @@ def lock_cell(
     """The system layer of one cell, with the packages that its wheels turned out to need."""
     from lockenv.sources.debian import (  # noqa: PLC0415 - start-up: most locks have no packages of Debian's
         SystemRequest,
+        check_external,
+        external_packages,
         lock_system,
     )
+
+    external = external_packages(question.project.manifest.external, system)
 
     interpreter: tuple[SystemPackage, ...] = ()
     if cell.interpreter.source == "debian":
@@ -122,12 +126,18 @@ def lock_cell(
         target=cell.name,
         system=system,
         architecture=cell.target.platform.debian_architecture,
-        packages=(*system.packages, *cell.table.system_packages),
+        packages=(
+            *system.packages,
+            *cell.table.system_packages,
+            *(package for one in external for package in one.packages),
+        ),
         native_libraries=native,
         interpreter=interpreter,
     )
     world = open_world(scene, question, fetcher, system)
-    return lock_system(request, world, _kept(question, cell), scene.progress)
+    locked = lock_system(request, world, _kept(question, cell), scene.progress)
+    check_external(external, locked.packages)
+    return locked
 
 
 def open_world(scene: Scene, question: Question, fetcher: StoreFetcher, system: System) -> World:
