@@ -42,6 +42,7 @@ _PLAIN = (
     ("system scripts", "LE110", "use of maintainer scripts"),
     ("system architectures", "LE110", "list of architectures"),
     ("system prefer", "LE110", "preference"),
+    ("system external", "LE110", "external dependency"),
     ("base", "LE111", "base image"),
 )
 
