@@ -28,13 +28,15 @@ class Scope:
     """One cell of what is locked, as the manifest declares it.
 
     ``python`` is the interpreter as asked (``3.11``; empty where the manifest leaves it open);
-    ``groups`` and ``extras`` are the default selection.
+    ``groups`` and ``extras`` are the default selection; ``local`` are the lines about its local
+    projects, which only a look at their folders tells.
     """
 
     target: Target
     python: str = ""
     groups: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
+    local: tuple[Asked, ...] = ()
 
 
 def request(manifest: Manifest, scope: Scope) -> tuple[str, ...]:
@@ -56,6 +58,7 @@ def asked_lines(manifest: Manifest, scope: Scope) -> tuple[Asked, ...]:
         *system_lines(manifest, table, scope.target.platform),
         *cuda_lines(manifest, table, scope.target.platform),
         *image_lines(manifest, table, scope.target.platform),
+        *scope.local,
     ):
         found.setdefault(asked.line, asked)
     return tuple(found[line] for line in sorted(found))

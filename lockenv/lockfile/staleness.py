@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _PLAIN = (
     ("index", "LE106", "index"),
     ("source", "LE106", "source"),
+    ("local", "LE103", "local project"),
     ("system archive", "LE106", "system archive"),
     ("python-source", "LE107", "source of the interpreter"),
     ("platform", "LE107", "platform"),

@@ -28,16 +28,6 @@ from lockenv.materialize import (
     write_venv,
 )
 from lockenv.model import Digest, Wanted
-from lockenv.sandbox import (
-    Backend,
-    build_editable,
-    build_place,
-    build_requirements,
-    build_wheel,
-    copy_source,
-    unpack_source,
-    wheel_metadata,
-)
 from lockenv.sources.python import GitRepositories, SourceTree
 from lockenv.values import dataclass
 from lockenv.workflows.files import names_in, read_bytes
@@ -48,6 +38,7 @@ if TYPE_CHECKING:
     from lockenv.fetch import StoreFetcher
     from lockenv.materialize import Unpacked, VenvPython
     from lockenv.model import BuildPackage, LockedBuild
+    from lockenv.sandbox import Backend
     from lockenv.workflows.scene import Scene
 
 #: What decides how a project's editable wheel comes out, beside its folders' names.
@@ -98,6 +89,8 @@ def built(shop: Workshop, build: LockedBuild, tree: SourceTree, kind: str) -> Bu
     key = _key(build, shop, kind, tree)
 
     def make(into: Path) -> Path:
+        from lockenv.sandbox import build_editable, build_wheel  # noqa: PLC0415 - start-up
+
         shop.scene.progress.started("build", 1)
         with opened_backend(shop, build, tree) as backend:
             if build.name not in shop.loose:
@@ -112,6 +105,8 @@ def built(shop: Workshop, build: LockedBuild, tree: SourceTree, kind: str) -> Bu
 
 def built_metadata(shop: Workshop, build: LockedBuild, tree: SourceTree) -> bytes:
     """The METADATA that a wheel of a source tree would have."""
+    from lockenv.sandbox import wheel_metadata  # noqa: PLC0415 - start-up: it is built once
+
     with (
         opened_backend(shop, build, tree) as backend,
         tempfile.TemporaryDirectory(prefix="lockenv-metadata-") as into,
@@ -121,6 +116,8 @@ def built_metadata(shop: Workshop, build: LockedBuild, tree: SourceTree) -> byte
 
 def backend_asks(shop: Workshop, build: LockedBuild, tree: SourceTree) -> tuple[str, ...]:
     """What a backend asks for beyond ``build-system.requires`` (PEP 517), sorted."""
+    from lockenv.sandbox import build_requirements  # noqa: PLC0415 - likewise
+
     with opened_backend(shop, build, tree) as backend:
         return tuple(sorted(build_requirements(backend, "wheel")))
 
@@ -128,6 +125,8 @@ def backend_asks(shop: Workshop, build: LockedBuild, tree: SourceTree) -> tuple[
 @contextmanager
 def opened_backend(shop: Workshop, build: LockedBuild, tree: SourceTree) -> Iterator[Backend]:
     """The backend of a build in its environment, with the source in place, until the block ends."""
+    from lockenv.sandbox import Backend, build_place  # noqa: PLC0415 - likewise
+
     with build_place(_place_key(build, shop, tree)) as place:
         source = _prepared(tree, place)
         (place / "home").mkdir()
@@ -143,6 +142,8 @@ def opened_backend(shop: Workshop, build: LockedBuild, tree: SourceTree) -> Iter
 def _prepared(tree: SourceTree, place: Path) -> Path:
     if not tree.identity:
         return tree.path
+    from lockenv.sandbox import copy_source, unpack_source  # noqa: PLC0415 - likewise
+
     into = place / "source"
     into.mkdir()
     if tree.path.is_dir():
@@ -258,6 +259,8 @@ def _other(build: LockedBuild, filename: str) -> ExternalError:
 
 def _refuse_undeclared(build: LockedBuild, backend: Backend, kind: str) -> None:
     """A backend that asks for more than is locked cannot have it: builds have no network."""
+    from lockenv.sandbox import build_requirements  # noqa: PLC0415 - likewise
+
     known = {package.name for package in build.packages}
     for text in build_requirements(backend, kind):
         requirement = Requirement(text)

@@ -21,6 +21,7 @@ from lockenv.model import DEFAULT_LEVELS, PLATFORMS, Ask, BuildPackage, LockedBu
 from lockenv.resolve import UnusableCandidateError
 from lockenv.sources.python import (
     LEGACY,
+    GitRepositories,
     Pin,
     PythonCandidate,
     SourceTree,
@@ -30,13 +31,6 @@ from lockenv.sources.python import (
 from lockenv.values import dataclass, replace
 from lockenv.workflows.alignment import Steer
 from lockenv.workflows.assemble import known_files, with_known_facts
-from lockenv.workflows.build_steps import (
-    Workshop,
-    backend_asks,
-    built_metadata,
-    environment_key,
-    git_repositories,
-)
 from lockenv.workflows.cells import Root
 from lockenv.workflows.interpreters import interpreter_for
 from lockenv.workflows.python_layer import chosen_packages
@@ -48,6 +42,7 @@ if TYPE_CHECKING:
     from lockenv.materialize import VenvPython
     from lockenv.model import BuildSystem, Lock, LockedPackage
     from lockenv.sources.python import Release, SdistMetadata
+    from lockenv.workflows.build_steps import Workshop
     from lockenv.workflows.cells import Cell
     from lockenv.workflows.python_layer import PythonAnswer, PythonLayer
     from lockenv.workflows.scene import Scene
@@ -100,7 +95,9 @@ class BuildEnvironments:
         self._scene = scene
         self._question = question
         self._fetcher = fetcher
-        self.repositories = git_repositories(scene)
+        self.repositories = GitRepositories(
+            scene.settings.cache_dir / "git", offline=scene.settings.offline
+        )
         self._solved: dict[tuple[object, ...], Environment] = {}
         self._metadata: dict[tuple[object, ...], bytes] = {}
         self._pythons: dict[tuple[str, bool], VenvPython] = {}
@@ -132,6 +129,8 @@ class BuildEnvironments:
             place=_place(tree),
             tree=tree,
         )
+        from lockenv.workflows.build_steps import built_metadata  # noqa: PLC0415 - start-up
+
         key = (cell.name, name, tree)
         if key in self._metadata:
             return self._metadata[key]
@@ -167,6 +166,8 @@ class BuildEnvironments:
         """Names what a build tells for ever; empty for a folder, which may change."""
         if not tree.identity:
             return ""
+        from lockenv.workflows.build_steps import environment_key  # noqa: PLC0415 - start-up
+
         digits = environment_key(environment.build, cell.name)
         python = minor_of(cell.target.python)
         return f"{tree.identity} {tree.subdirectory or ''} {digits} {python}"
@@ -190,6 +191,8 @@ class BuildEnvironments:
         return cell, self._environment(layer, cell, wanted, versions)
 
     def _shop(self, cell: Cell, environment: Environment) -> Workshop:
+        from lockenv.workflows.build_steps import Workshop  # noqa: PLC0415 - start-up
+
         return Workshop(
             scene=self._scene,
             fetcher=self._fetcher,
@@ -327,6 +330,8 @@ class BuildEnvironments:
             return ()
         if not asks_in_setup(tree) or cell.target.platform.name != machine_here().platform:
             return ()
+        from lockenv.workflows.build_steps import backend_asks  # noqa: PLC0415 - start-up
+
         fact = self._fact(cell, environment, tree)
         kept = self._fetcher.recall(_ASKED, fact) if fact else None
         if kept is None:

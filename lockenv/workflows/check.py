@@ -20,6 +20,7 @@ from lockenv.model import LOCK_NAME, Finding
 from lockenv.values import dataclass, replace
 from lockenv.workflows.cells import expand
 from lockenv.workflows.files import read_bytes
+from lockenv.workflows.local_sources import local_lines
 from lockenv.workflows.project import Project, manifest_in, read_project
 
 if TYPE_CHECKING:
@@ -221,6 +222,7 @@ def drift(project: Project, lock: Lock) -> list[Finding]:
                 python=cell.python_spec,
                 groups=cell.groups,
                 extras=cell.extras,
+                local=local_lines(project, cell.table),
             ),
         )
         for cell in cells

@@ -25,6 +25,7 @@ from lockenv.workflows.builds import BuildEnvironments
 from lockenv.workflows.cells import locked_target
 from lockenv.workflows.check import drift
 from lockenv.workflows.files import unwritable
+from lockenv.workflows.local_sources import local_lines
 from lockenv.workflows.network import open_network
 from lockenv.workflows.overlaps import overlap_notes
 from lockenv.workflows.python_layer import (
@@ -79,16 +80,20 @@ class Answer:
     notes: tuple[str, ...] = ()
 
 
-def scope_of(cell: Cell) -> Scope:
+def scope_of(project: Project, cell: Cell) -> Scope:
     """The cell as its request lines are made from."""
     return Scope(
-        target=cell.target, python=cell.python_spec, groups=cell.groups, extras=cell.extras
+        target=cell.target,
+        python=cell.python_spec,
+        groups=cell.groups,
+        extras=cell.extras,
+        local=local_lines(project, cell.table),
     )
 
 
 def request_lines(question: Question, cell: Cell) -> tuple[str, ...]:
     """The request of a cell: what the manifest says, and the times that options or ages fixed."""
-    lines = set(request(question.project.manifest, scope_of(cell)))
+    lines = set(request(question.project.manifest, scope_of(question.project, cell)))
     lines = {line for line in lines if not line.startswith("as-of ")}
     if question.limits.as_of:
         lines.add(f"as-of {question.limits.as_of}")

@@ -16,13 +16,13 @@ import stat
 import zipfile
 import zlib
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Literal, TypeAlias
 
 from lockenv.errors import IntegrityError
 from lockenv.formats.tar import Reader
 from lockenv.formats.wheel import collision_key, path_fault
+from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -4,7 +4,13 @@ from lockenv.sources.python.git import GitRepositories
 from lockenv.sources.python.locked import canonical_url, pin
 from lockenv.sources.python.project import is_denied_build
 from lockenv.sources.python.request import Pin, PythonRequest, SdistMetadata
-from lockenv.sources.python.sdists import LEGACY, asks_in_setup, build_system, build_system_of
+from lockenv.sources.python.sdists import (
+    LEGACY,
+    asks_in_setup,
+    build_system,
+    build_system_of,
+    project_metadata,
+)
 from lockenv.sources.python.source import PythonSource
 from lockenv.sources.python.values import (
     PYPI,
@@ -32,4 +38,5 @@ __all__ = [
     "canonical_url",
     "is_denied_build",
     "pin",
+    "project_metadata",
 ]

@@ -10,19 +10,17 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
-import subprocess
-import tempfile
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, unquote, urlsplit, urlunsplit
 
 from lockenv.errors import HostError, InputError, LockenvError, NetworkError, UnavailableError
 from lockenv.fetch import Memo, redacted
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator, Sequence
 
     from lockenv.model import SourceRule
@@ -150,6 +148,8 @@ class GitRepositories:
         folder = self._folder / _key(url) / commit
         if folder.is_dir():
             return folder
+        import tempfile  # noqa: PLC0415 - start-up: few projects have sources under git
+
         with self._held(url):
             if not self._has(url, commit):
                 self._fetch(url)
@@ -236,6 +236,9 @@ def _key(url: str) -> str:
 
 
 def _call(words: Sequence[str], schemes: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    import shutil  # noqa: PLC0415 - start-up, as above
+    import subprocess  # noqa: PLC0415 - likewise
+
     program = shutil.which("git")
     if program is None:
         raise HostError(

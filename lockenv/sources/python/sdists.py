@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import tarfile
 import tomllib
-import zipfile
-import zlib
 from typing import TYPE_CHECKING
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -92,6 +89,10 @@ def source_texts(tree: SourceTree, names: frozenset[str] = _TEXTS) -> dict[str, 
     """Those of some files beside pyproject.toml that a source tree has."""
     if tree.path.is_dir():
         return _folder_texts(tree, names)
+    import tarfile  # noqa: PLC0415 - start-up: an archive is read once and then known
+    import zipfile  # noqa: PLC0415 - likewise
+    import zlib  # noqa: PLC0415 - likewise
+
     inner = tree.subdirectory.strip("/") + "/" if tree.subdirectory else ""
     wanted = {f"{inner}{name}": name for name in names}
     try:
@@ -195,6 +196,8 @@ def _below_top(name: str) -> str:
 
 
 def _tar_members(path: Path, wanted: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
+    import tarfile  # noqa: PLC0415 - start-up, see above
+
     with tarfile.open(path, "r:*") as archive:
         for number, member in enumerate(archive):
             if number > _MEMBERS or archive.offset > _UNPACKED:
@@ -209,6 +212,8 @@ def _tar_members(path: Path, wanted: Mapping[str, str]) -> Iterator[tuple[str, b
 
 
 def _zip_members(path: Path, wanted: Mapping[str, str]) -> Iterator[tuple[str, bytes]]:
+    import zipfile  # noqa: PLC0415 - start-up, see above
+
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             name = wanted.get(_below_top(member.filename))
