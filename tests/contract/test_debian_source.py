@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lockenv.errors import InputError, IntegrityError, LockenvError, NetworkError, UnavailableError
+from lockenv.errors import (
+    InputError,
+    IntegrityError,
+    LockenvError,
+    NetworkError,
+    NoSolutionError,
+    UnavailableError,
+)
 from lockenv.fetch import FetchOptions, Patience, open_fetcher
 from lockenv.model import Archive, Origin, System, SystemPackage
 from lockenv.sources.debian import (
@@ -51,6 +58,7 @@ class Place:
     now: str = NOW
     as_of: str | None = None
     check_valid_until: bool = True
+    url: str = DEBIAN
     keys: Mapping[str, bytes] = field(default_factory=dict)
 
     @contextmanager
@@ -74,12 +82,17 @@ class Place:
             )
 
     def lock(
-        self, *packages: str, kept: Kept | None = None, base: bytes | None = b"", **system: object
+        self,
+        *packages: str,
+        kept: Kept | None = None,
+        base: bytes | None = b"",
+        interpreter: tuple[str, ...] = (),
+        **system: object,
     ) -> LockedSystem:
         origin = Origin("lockenv.toml", ("system", "packages", 0))
         archive = Archive(
             name="debian",
-            url=DEBIAN,
+            url=self.url,
             suites=self.suites,
             components=self.components,
             signed_by="key.pgp",
@@ -96,6 +109,7 @@ class Place:
             ),
             architecture="amd64",
             packages=asked,
+            interpreter=tuple(SystemPackage(relation=text, origin=origin) for text in interpreter),
             base=base,
         )
         with self.world() as world:
@@ -248,6 +262,16 @@ def test_as_of_reads_the_archive_at_the_snapshot_service(place: Place) -> None:
 
     assert _versions(locked) == {"a": "1.0", "b": "1.0"}
     assert locked.archives[0].url == DEBIAN
+
+
+def test_as_of_refuses_an_archive_that_has_no_past(place: Place) -> None:
+    place.url = place.server.url
+    place.as_of = "2026-01-01T23:59:59Z"
+
+    with pytest.raises(InputError, match="cannot be read as of 2026-01-01"):
+        place.lock("a")
+    place.as_of = "2026-01-02T23:59:59Z"
+    assert _versions(place.lock("a")) == {"a": "1.0", "b": "1.0"}
 
 
 def test_a_tampered_index_is_refused_with_both_digests(place: Place) -> None:
@@ -423,6 +447,69 @@ def test_upgrading_one_package_moves_all_binaries_of_its_source(place: Place) ->
 
     assert _versions(again) == {"a": "1.0", "b": "1.0", "libssl": "1.1", "ssl": "1.1"}
     assert [move.name for move in again.moves] == ["libssl", "ssl"]
+
+
+def test_upgrading_to_a_named_version_takes_that_version(place: Place) -> None:
+    first = place.lock("a")
+    place.archive.add(deb("b", "1.1"), deb("b", "1.2"))
+    place.archive.publish("stable", date="2026-01-02T12:00:00Z")
+
+    again = place.lock("a", kept=_kept(first, upgrade={"b": "1.1"}))
+
+    assert _versions(again) == {"a": "1.0", "b": "1.1"}
+    with pytest.raises(NoSolutionError, match=r"has b 3\.0"):
+        place.lock("a", kept=_kept(first, upgrade={"b": "3.0"}))
+
+
+def test_debians_own_python_is_locked_as_the_interpreter(place: Place) -> None:
+    place.archive.add(
+        deb("python3", "3.11.2-1", source="python3-defaults", depends="python3.11"),
+        deb("python3.11", "3.11.2-6", depends="python3.11-minimal, b"),
+        deb("python3.11-minimal", "3.11.2-6+deb12u1", source="python3.11"),
+    )
+    place.archive.publish("stable")
+
+    locked = place.lock("a", interpreter=("python3",))
+
+    assert locked.python == "3.11.2"
+    assert {package.name: package.roles for package in locked.packages} == {
+        "a": ("requested",),
+        "b": ("dependency",),
+        "python3": ("interpreter",),
+        "python3.11": ("interpreter",),
+        "python3.11-minimal": ("interpreter",),
+    }
+
+
+def test_the_libc_of_the_closure_is_the_level_for_wheels(place: Place) -> None:
+    place.archive.add(deb("libc6", "2.36-9+deb12u10"))
+    place.archive.publish("stable")
+
+    assert place.lock("libc6").glibc == "2.36"
+    assert place.lock("a").glibc is None
+
+
+def test_parts_of_the_driver_are_locked_with_a_warning(place: Place) -> None:
+    place.archive.add(deb("libcuda1", "535", source="nvidia-graphics-drivers"))
+    place.archive.publish("stable")
+
+    (note,) = place.lock("libcuda1").notes
+    assert "libcuda1" in note
+    assert "NVIDIA's driver" in note
+
+
+def test_a_tie_leaves_a_note_in_the_lock_that_stays(place: Place) -> None:
+    place.archive.add(
+        deb("x", depends="editor"), deb("nano", provides="editor"), deb("vim", provides="editor")
+    )
+    place.archive.publish("stable")
+
+    first = place.lock("x")
+
+    (package,) = [one for one in first.packages if one.name == "vim"]
+    assert package.note == "one of 2 that provide editor: nano, vim"
+    assert any("system.prefer decides" in note for note in first.notes)
+    assert place.lock("x", kept=_kept(first)).packages == first.packages
 
 
 def test_upgrading_everything_asks_the_archive_anew(place: Place) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from lockenv.fetch.port import Fetcher
+    from lockenv.fetch import Fetcher
     from lockenv.formats.debian import Release
     from lockenv.model import Archive, System
 
@@ -247,6 +247,13 @@ def _signed(suite: Suite, root: str, world: World) -> Signed:
 
 
 def _check_dates(suite: Suite, release: Release, world: World) -> None:
+    if world.as_of and not suite.snapshot and release.date > world.as_of:
+        raise InputError(
+            "no-snapshot",
+            f"the archive {suite.archive} cannot be read as of {world.as_of}",
+            why=(f"its Release is of {release.date}", "no snapshot service is known for it"),
+            fix=f"lock without as-of, or do without the archive {suite.archive}",
+        )
     until = release.valid_until
     if until is None or world.as_of or not suite.check_valid_until or world.now <= until:
         return
