@@ -20,7 +20,6 @@ from lockenv.formats.index.listing import (
     group,
     row_of,
 )
-from lockenv.model import parse_digest
 from lockenv.values import dataclass
 
 if TYPE_CHECKING:
@@ -351,11 +350,16 @@ def _check_version(version: str) -> None:
         )
 
 
+#: The hashes that indexes give (PEP 503, 691), by the length that each has.
+_DIGEST = re.compile(
+    r"md5:[0-9a-f]{32}|sha1:[0-9a-f]{40}|sha256:[0-9a-f]{64}"
+    r"|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}"
+)
+
+
 def _digest(text: str) -> str | None:
-    try:
-        return str(parse_digest(text))
-    except ValueError:
-        return None
+    lowered = text.lower()
+    return lowered if _DIGEST.fullmatch(lowered) else None
 
 
 def _is_plain(filename: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import zlib
 from typing import TYPE_CHECKING, Protocol
 
@@ -35,10 +34,8 @@ _RAW = -15
 
 def _fastest() -> tuple[Callable[[int], Inflater], Callable[[bytes, int], int]]:
     try:
-        isal_zlib = importlib.import_module("isal.isal_zlib")
-    except (
-        ImportError
-    ):  # no build of it for this machine: the standard library gives the same bytes
+        from isal import isal_zlib  # noqa: PLC0415 - there may be no build of it for this machine
+    except ImportError:  # the standard library gives the same bytes
         return zlib.decompressobj, zlib.crc32
     return isal_zlib.decompressobj, isal_zlib.crc32
 

@@ -127,7 +127,7 @@ ONLY_THE_READER = [
     ),
     (
         "an export outside the project",
-        '[[tool.lockenv.export]]\nformat = "spdx"\noutput = "../a"\n',
+        '[[tool.lockenv.export]]\nformat = "requirements"\noutput = "../a"\n',
         "absolute-path",
         6,
     ),
