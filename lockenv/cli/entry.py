@@ -20,6 +20,9 @@ def _answered(arguments: "list[str]") -> int:
     question = question_of(arguments)
     status = remembered_status(arguments, question)
     if status is None:
+        from lockenv.cli.doors import open_doors_late  # noqa: PLC0415 - only then
+
+        open_doors_late()
         from lockenv.cli.app import run  # noqa: PLC0415 - heavy: only when the answer is not known
 
         status = run(arguments, question)

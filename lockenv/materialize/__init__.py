@@ -1,11 +1,37 @@
 """Plan (pure), then put files into a `Tree`: a venv, a root, or a layer."""
 
-from typing import TYPE_CHECKING
-
+from lockenv.materialize.image_base import base_packages
+from lockenv.materialize.image_build import BuildPlaces, build_image
+from lockenv.materialize.image_check import check_digests, check_image, check_recorded
+from lockenv.materialize.image_plan import (
+    CONSTANT_TIME,
+    ENVIRONMENT_LABEL,
+    Base,
+    BaseLayer,
+    BuiltImage,
+    BuiltLayer,
+    Deb,
+    ImagePlan,
+    ImagePython,
+    ImageWheel,
+    ProjectFile,
+)
+from lockenv.materialize.image_plan import Settings as ImageSettings
+from lockenv.materialize.image_read import FoundImage, image_of, open_image
+from lockenv.materialize.image_rules import NORMALISATION
+from lockenv.materialize.image_write import (
+    image_index,
+    manifest_descriptor,
+    top_digest,
+    write_archive,
+    write_layout,
+)
 from lockenv.materialize.interpreter import InterpreterArchive, materialize_interpreter
+from lockenv.materialize.layers_store import ImageStore
 from lockenv.materialize.layout import Layout, check_clashes, files_of, layout_of
 from lockenv.materialize.place import LINK_MODES, Placer
 from lockenv.materialize.plan import Change, Plan, plan
+from lockenv.materialize.root_apply import materialize_root
 from lockenv.materialize.skeleton import Skeleton, skeleton_of
 from lockenv.materialize.state import (
     STATE_NAME,
@@ -26,38 +52,6 @@ from lockenv.materialize.values import (
 )
 from lockenv.materialize.venv import WriteOptions, write_venv
 from lockenv.materialize.verify import verify_venv
-
-if TYPE_CHECKING:
-    from lockenv.materialize.image_base import base_packages
-    from lockenv.materialize.image_build import BuildPlaces, build_image
-    from lockenv.materialize.image_check import check_digests, check_image, check_recorded
-    from lockenv.materialize.image_plan import (
-        CONSTANT_TIME,
-        ENVIRONMENT_LABEL,
-        Base,
-        BaseLayer,
-        BuiltImage,
-        BuiltLayer,
-        Deb,
-        ImagePlan,
-        ImagePython,
-        ImageWheel,
-        ProjectFile,
-    )
-    from lockenv.materialize.image_plan import Settings as ImageSettings
-    from lockenv.materialize.image_read import FoundImage, image_of, open_image
-    from lockenv.materialize.image_rules import NORMALISATION
-    from lockenv.materialize.image_write import (
-        image_index,
-        manifest_descriptor,
-        top_digest,
-        write_archive,
-        write_layout,
-    )
-    from lockenv.materialize.layers_store import ImageStore
-    from lockenv.materialize.root_apply import materialize_root
-else:
-    from lockenv.materialize.later import __getattr__  # noqa: F401 - Python asks for it (PEP 562)
 
 __all__ = [
     "CONSTANT_TIME",
