@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lockenv.fetch.transport import Answer, Transport
 
 #: What is asked for first. Nearly every wheel's directory and metadata lie in it.
-TAIL = 1 << 16
+TAIL = (1 << 16) + 22  # the longest comment of a zip archive and its last record
 #: Nothing that is read by ranges needs a longer piece (the directory of the largest wheels: 4 MiB).
 _LONGEST = 64 << 20
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
