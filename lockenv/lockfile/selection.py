@@ -113,6 +113,7 @@ def select(
         if own is None or name != own.name
     )
     built = {item.name for item in packages} | ({own.name} if own else set())
+    built |= _nested(lock, target, built)
     return Selection(
         target=locked,
         names=tuple(sorted(names)),
@@ -124,6 +125,23 @@ def select(
         ),
         system_packages=tuple(item for item in lock.system_packages if target in item.targets),
     )
+
+
+def _nested(lock: Lock, target: str, built: set[str]) -> set[str]:
+    """What builds need that has no wheel either, and so on."""
+    found: set[str] = set()
+    waiting = set(built)
+    while waiting:
+        inner = {
+            package.name
+            for build in lock.builds
+            if target in build.targets and build.name in waiting
+            for package in build.packages
+            if target in package.artifact.targets and not package.artifact.name.endswith(".whl")
+        }
+        waiting = inner - found - built
+        found |= waiting
+    return found
 
 
 def _edge_key(edge: Edge) -> tuple[bool, str, str]:

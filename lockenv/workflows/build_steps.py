@@ -52,7 +52,7 @@ class Workshop:
     """Where builds happen: the scene, the fetcher, the interpreter that they are for.
 
     ``builds`` are the locked ones of the target; ``loose`` the packages whose backends may make do
-    with less than they ask for (policy.sdist is "allow").
+    with less than they ask for (policy.sdist is "allow"); ``bundle`` is where to look first.
     """
 
     scene: Scene
@@ -61,6 +61,7 @@ class Workshop:
     target: str
     builds: tuple[LockedBuild, ...] = ()
     loose: frozenset[str] = frozenset()
+    bundle: Path | None = None
 
     @property
     def unpacked(self) -> UnpackedStore:
@@ -78,10 +79,11 @@ class Built:
     version: str
 
 
-def git_repositories(scene: Scene) -> GitRepositories:
+def git_repositories(scene: Scene, bundle: Path | None = None) -> GitRepositories:
     """The repositories and checkouts in the user's store."""
     settings = scene.settings
-    return GitRepositories(settings.cache_dir / "git", offline=settings.offline)
+    shelf = bundle / "git" if bundle is not None else None
+    return GitRepositories(settings.cache_dir / "git", offline=settings.offline, shelf=shelf)
 
 
 def built(shop: Workshop, build: LockedBuild, tree: SourceTree, kind: str) -> Built:

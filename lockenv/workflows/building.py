@@ -26,7 +26,13 @@ _UNKNOWN = Digest("sha256", "0" * 64)
 
 
 def workshop(
-    scene: Scene, fetcher: StoreFetcher, python: VenvPython, lock: Lock, target: str
+    scene: Scene,
+    fetcher: StoreFetcher,
+    python: VenvPython,
+    lock: Lock,
+    target: str,
+    *,
+    bundle: str | None = None,
 ) -> Workshop:
     """The workshop for one target of a lock."""
     builds = tuple(build for build in lock.builds if target in build.targets)
@@ -40,6 +46,7 @@ def workshop(
         python=python,
         target=target,
         builds=builds,
+        bundle=scene.directory / bundle if bundle else None,
         loose=frozenset(name for name in names if named.get(name, general) == "allow"),
     )
 
@@ -140,7 +147,7 @@ def source_tree(shop: Workshop, selected: SelectedPackage, root: Path) -> Source
     if package.vcs is not None:
         commit = package.vcs.commit
         return SourceTree(
-            path=git_repositories(shop.scene).checkout(package.vcs.url, commit),
+            path=git_repositories(shop.scene, shop.bundle).checkout(package.vcs.url, commit),
             filename=f"{package.name} at {commit[:12]}",
             identity=f"git:{commit}",
             subdirectory=package.vcs.subdirectory,

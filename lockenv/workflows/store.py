@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lockenv.model import Lock
     from lockenv.workflows.scene import Scene
 
-_KINDS = ("pages", "facts", "blobs", "unpacked")
+_KINDS = ("pages", "facts", "blobs", "unpacked", "git")
 _CHUNK = 1 << 20
 
 
@@ -104,6 +104,9 @@ def prune_store(scene: Scene, *, everything: bool) -> list[str]:
             if folder.name not in used:
                 freed += sum(one.stat(follow_symlinks=False).st_size for one in _files(folder))
                 _remove(folder)
+    if everything:
+        freed += sum(one.stat(follow_symlinks=False).st_size for one in _files(cache / "git"))
+        _remove(cache / "git")
     for kind in ("pages", *(["facts"] if everything else [])):
         for entry in list(_files(cache / kind)):
             freed += entry.stat().st_size
@@ -178,9 +181,23 @@ def fetch_all(scene: Scene, options: FetchOptions) -> list[str]:
             if options.output is not None:
                 _copy(path, scene.directory / options.output / "blobs" / "sha256", one.digest.hex)
         scene.progress.finished("fetch")
+    _fetch_commits(scene, lock, set(targets), options.output)
     place = options.output or "the store"
     lines.append(f"{len(wanted)} files, {readable(size)}, in {place}")
     return lines
+
+
+def _fetch_commits(scene: Scene, lock: Lock, targets: set[str], output: str | None) -> None:
+    """What is built from commits: their checkouts, and in a bundle the repositories."""
+    from lockenv.workflows.build_steps import git_repositories  # noqa: PLC0415 - start-up
+
+    for package in lock.packages:
+        if package.vcs is not None and targets & set(package.targets):
+            repositories = git_repositories(scene)
+            repositories.checkout(package.vcs.url, package.vcs.commit)
+            if output is not None:
+                into = scene.directory / output / "git"
+                repositories.export(package.vcs.url, package.vcs.commit, into)
 
 
 def _copy(path: Path, shelf: Path, name: str) -> None:

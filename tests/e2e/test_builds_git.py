@@ -267,8 +267,14 @@ def test_offline_the_store_is_enough(user: User, world: IndexServer, lib: Reposi
     assert fresh.lockenv("sync", "--offline", status=8).slug
 
 
-def test_a_bundle_has_the_commits_too(user: User, world: IndexServer, lib: Repository) -> None:
+def test_a_bundle_has_the_commits_too(
+    user: User, world: IndexServer, lib: Repository, tmp_path: Path
+) -> None:
+    inner = Repository(tmp_path / "inner")
+    inner.commit({"part.py": "PART = 1\n"})
     lib.commit(static("1.0"))
+    lib.git("submodule", "--quiet", "add", "../inner", "inner")
+    lib.commit({"more.py": "\n"})
     user.write("pyproject.toml", pyproject(world, dependencies=["lib"], tables=rule(lib)))
     user.lockenv("lock")
     user.lockenv("fetch", "--output", "bundle")
@@ -276,6 +282,7 @@ def test_a_bundle_has_the_commits_too(user: User, world: IndexServer, lib: Repos
     fresh.write("pyproject.toml", user.read("pyproject.toml"))
     fresh.write("lockenv.lock", user.read("lockenv.lock"))
     lib.folder.rename(lib.folder.with_name("away"))
+    inner.folder.rename(inner.folder.with_name("gone"))
 
     fresh.lockenv("sync", "--offline", "--from", str(user.folder / "bundle"))
 

@@ -105,11 +105,15 @@ def _plain(url: str) -> str:
 
 
 class GitRepositories:
-    """Repositories and checkouts in the store, each fetched at most once by one process."""
+    """Repositories and checkouts in the store, each fetched at most once by one process.
 
-    def __init__(self, folder: Path, *, offline: bool = False) -> None:
+    ``shelf`` is a folder that `export` has filled; what it has is taken from there.
+    """
+
+    def __init__(self, folder: Path, *, offline: bool = False, shelf: Path | None = None) -> None:
         self._folder = folder
         self._offline = offline
+        self._shelf = _read_shelf(shelf)
         self._fetched: Memo[None] = Memo(lasting=(LockenvError,))
 
     def commit(self, place: GitPlace) -> str:
@@ -155,7 +159,8 @@ class GitRepositories:
                 self._fetch(url)
             if not self._has(url, commit):
                 # A commit that no branch and no tag leads to.
-                self._run(url, ["fetch", "--quiet", "--no-tags", url, commit])
+                source = self._shelf.get(url, url)
+                self._run(url, ["fetch", "--quiet", "--no-tags", source, commit])
             if folder.is_dir():
                 return folder
             with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as new:
@@ -175,13 +180,38 @@ class GitRepositories:
         self._git(url, ["-C", str(tree), "config", "remote.origin.url", url])
         self._git(url, ["-C", str(tree), "checkout", "--quiet", "--detach", "--force", commit])
         if (tree / ".gitmodules").is_file():
-            if self._offline:
+            if self._offline and not self._shelf:
                 raise _offline(url)
+            instead = [
+                word
+                for known, place in self._shelf.items()
+                for word in ("-c", f"url.{place}.insteadOf={known}")
+            ]
             words = ["submodule", "--quiet", "update", "--init", "--recursive", "--force"]
-            self._git(url, ["-C", str(tree), *words])
+            self._git(url, [*instead, "-C", str(tree), *words])
+
+    def export(self, url: str, commit: str, into: Path) -> None:
+        """Put all that a commit needs, submodules included, into a folder: a shelf for others."""
+        tree = self.checkout(url, commit)
+        found = {url: self._repository(url)}
+        words = ["submodule", "--quiet", "foreach", "--recursive"]
+        told = "git config remote.origin.url && git rev-parse --absolute-git-dir"
+        done = _call(["-C", str(tree), *words, told], _SCHEMES)
+        if done.returncode:
+            raise _failed(url, done.stderr)
+        lines = done.stdout.splitlines()
+        found |= {inner: Path(place) for inner, place in zip(lines[::2], lines[1::2], strict=True)}
+        for known, repository in found.items():
+            place = into / _key(known)
+            place.mkdir(parents=True, exist_ok=True)
+            (place / "url").write_text(known, encoding="utf-8")
+            if not (place / "repository").exists():
+                target = str(place / "repository")
+                copy = ["clone", "--quiet", "--mirror", "--no-hardlinks", "--template="]
+                self._git(url, [*copy, str(repository), target], local=True)
 
     def _fetch(self, url: str) -> None:
-        if self._offline:
+        if self._offline and url not in self._shelf:
             raise _offline(url)
         self._fetched.once(url, lambda: self._bring(url))
 
@@ -192,7 +222,10 @@ class GitRepositories:
             repository.parent.mkdir(parents=True, exist_ok=True)
             self._git(url, ["init", "--quiet", "--bare", "--template=", str(repository)])
         refs = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*", "+HEAD:refs/lockenv/HEAD"]
-        self._run(url, ["fetch", "--quiet", "--prune", "--force", "--no-tags", url, *refs])
+        if url in self._shelf:
+            refs = ["+refs/*:refs/*"]
+        source = self._shelf.get(url, url)
+        self._run(url, ["fetch", "--quiet", "--prune", "--force", "--no-tags", source, *refs])
 
     def _has(self, url: str, commit: str) -> bool:
         return self._parsed(url, commit) == commit
@@ -211,8 +244,9 @@ class GitRepositories:
     def _run(self, url: str, words: Sequence[str]) -> None:
         self._git(url, ["--git-dir", str(self._repository(url)), *words])
 
-    def _git(self, url: str, words: Sequence[str]) -> None:
-        done = _call(words, (*_INNER, urlsplit(url).scheme))
+    def _git(self, url: str, words: Sequence[str], *, local: bool = False) -> None:
+        own = ("file",) if local or self._shelf else ()
+        done = _call(words, (*_INNER, urlsplit(url).scheme, *own))
         if done.returncode:
             raise _failed(url, done.stderr)
 
@@ -229,6 +263,14 @@ class GitRepositories:
         with (folder / "lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+
+def _read_shelf(shelf: Path | None) -> dict[str, str]:
+    """The repositories of a shelf: an address of this machine for each of theirs."""
+    found = {}
+    for file in sorted(shelf.glob("*/url")) if shelf is not None else ():
+        found[file.read_text(encoding="utf-8")] = (file.parent / "repository").absolute().as_uri()
+    return found
 
 
 def _key(url: str) -> str:
