@@ -134,8 +134,13 @@ def _lock_lines(scene: Scene) -> Iterator[tuple[str, str]]:
                 yield f"target {target.name}", f"Python {known}"
             except LockenvError as error:
                 yield f"target {target.name}", error.what
-    for finding in host_findings(scene, lock, None, quiet=True):
-        yield finding.code, finding.message
+    findings = host_findings(scene, lock, None, quiet=True)
+    for finding in findings:
+        if finding.layer != "system":
+            yield finding.code, finding.message
+    lacking = sum(finding.layer == "system" for finding in findings)
+    if lacking:
+        yield "system packages", f"{lacking} findings (lockenv check --host)"
 
 
 def host_findings(
@@ -151,8 +156,15 @@ def host_findings(
         if name is None and not any(one.platform == machine.platform for one in lock.targets):
             return fits(machine, target_of(lock.targets[0])) if lock.targets else []
         raise
-    findings = fits(machine, target_of(target))
-    return findings + host_shortfalls(target)
+    findings = fits(machine, target_of(target)) + host_shortfalls(target)
+    if lock.system_packages:
+        from lockenv.workflows.host_system import (  # noqa: PLC0415 - start-up
+            read_host,
+            system_findings,
+        )
+
+        findings += system_findings(lock, target, read_host())
+    return findings
 
 
 def _cluster(scene: Scene, file: str) -> Diagnosis:

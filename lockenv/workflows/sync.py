@@ -108,6 +108,7 @@ def sync(scene: Scene, options: SyncOptions) -> SyncOutcome:
     choice = _choice(scene, opened, options, installed)
     content = content_of(opened.lock, choice)
     notes = _host_notes(content, require=options.require_host)
+    notes += _system_notes(opened.lock, content)
     with open_network(scene, opened.manifest, bundle=options.bundle) as fetcher:
         python, note = interpreter_for(
             scene,
@@ -256,6 +257,15 @@ def _host_notes(content: Content, *, require: bool) -> list[str]:
 
         notes += host_notes(content.selection.target, require=require)
     return notes
+
+
+def _system_notes(lock: Lock, content: Content) -> list[str]:
+    """What of the locked system packages this machine lacks."""
+    if not lock.system_packages:
+        return []
+    from lockenv.workflows.host_system import read_host, system_notes  # noqa: PLC0415 - start-up
+
+    return system_notes(lock, content.selection.target, read_host())
 
 
 def _loading_notes(content: Content, root: Path, todo: Plan) -> list[str]:

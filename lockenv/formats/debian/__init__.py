@@ -12,6 +12,7 @@ from lockenv.formats.debian.relations import (
     render_alternatives,
 )
 from lockenv.formats.debian.release import ListedFile, Release, parse_date, parse_release
+from lockenv.formats.debian.status import parse_status
 from lockenv.formats.debian.versions import (
     compare_versions,
     is_version,
@@ -38,6 +39,7 @@ __all__ = [
     "parse_request",
     "parse_stanza",
     "parse_stanzas",
+    "parse_status",
     "render_alternatives",
     "stanza_spans",
     "version_fits",
