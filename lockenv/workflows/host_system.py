@@ -15,6 +15,7 @@ from lockenv.formats.debian import parse_status
 from lockenv.model import PLATFORMS, Finding
 from lockenv.tables.external import ecosystem, mapping
 from lockenv.values import dataclass, replace
+from lockenv.workflows.files import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -52,9 +53,9 @@ def read_host(root: Path = Path("/")) -> SystemHost:
 
 
 def _read(path: Path) -> bytes:
+    # By the way that is witnessed: a remembered answer must not outlive what is installed.
     try:
-        with path.open("rb") as file:
-            return file.read(_LARGEST)
+        return (read_bytes(path) or b"")[:_LARGEST]
     except OSError:
         return b""
 
