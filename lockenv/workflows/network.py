@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lockenv.errors import InputError
 from lockenv.fetch import JOBS, FetchOptions, Patience, open_fetcher
 from lockenv.settings import read_credentials
-from lockenv.workflows.python_layer import indexes_of
+from lockenv.workflows.indexes import indexes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from lockenv.errors import NoSolutionError
 from lockenv.lockfile import artifact_for, entries_of
-from lockenv.model import Cuda, Index, Manifest, SourceRule
+from lockenv.model import Cuda, Manifest, SourceRule
 from lockenv.resolve import Root as Asked
 from lockenv.resolve import UnsolvableError, explain, explained, resolve
 from lockenv.sources.python import (
@@ -24,12 +24,12 @@ from lockenv.sources.python import (
     is_denied_build,
     pin,
 )
-from lockenv.tables.addresses import PYTHON_INDEX
 from lockenv.tables.cuda_names import CUDA_PLATFORMS, is_mentioned
 from lockenv.values import dataclass, replace
 from lockenv.workflows.assemble import Chosen
 from lockenv.workflows.cells import Cell, Root
 from lockenv.workflows.contents import Contents
+from lockenv.workflows.indexes import indexes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -321,15 +321,6 @@ class PythonLayer:
 
 def _has_version(candidate: object) -> bool:
     return isinstance(candidate, PythonCandidate) and candidate.release.kind != "directory"
-
-
-def indexes_of(manifest: Manifest) -> tuple[Index, ...]:
-    """The indexes in order of priority; the public default one last unless another is."""
-    ordered = [index for index in manifest.indexes if not index.default]
-    defaults = [index for index in manifest.indexes if index.default]
-    if not defaults:
-        defaults = [Index(name="pypi", url=PYTHON_INDEX, default=True)]
-    return (*ordered, *defaults)
 
 
 def rules_for(manifest: Manifest, table: str) -> dict[str, SourceRule]:
