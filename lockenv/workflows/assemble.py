@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from lockenv.values import dataclass, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from packaging.markers import Marker
 
@@ -105,6 +105,73 @@ class _Files:
             for artifact, targets in self._found.values()
         ]
         return tuple(sorted(files, key=lambda artifact: artifact.name))
+
+
+def with_untouched(
+    entries: Sequence[LockedPackage], former: Iterable[LockedPackage], stay: Collection[str]
+) -> tuple[LockedPackage, ...]:
+    """The entries, and what the former lock has for the targets that stay as they are.
+
+    An entry that says the same of both serves both; else each side keeps one of its own.
+    """
+    found = {_said(entry): entry for entry in entries}
+    apart = [entry for entry in entries if found[_said(entry)] is not entry]
+    for package in former:
+        kept = _restricted(package, stay)
+        if not kept.targets:
+            continue
+        said = _said(kept)
+        found[said] = _both(found[said], kept) if said in found else kept
+    return (*found.values(), *apart)
+
+
+def _said(package: LockedPackage) -> LockedPackage:
+    """What an entry says beside its targets and their files."""
+    archive = replace(package.archive, targets=()) if package.archive else None
+    return replace(package, targets=(), wheels=(), sdist=None, archive=archive)
+
+
+def _restricted(package: LockedPackage, stay: Collection[str]) -> LockedPackage:
+    def rest(artifact: Artifact) -> Artifact:
+        return replace(artifact, targets=tuple(name for name in artifact.targets if name in stay))
+
+    def one(artifact: Artifact | None) -> Artifact | None:
+        return rest(artifact) if artifact and stay_of(artifact) else None
+
+    def stay_of(artifact: Artifact) -> bool:
+        return not artifact.targets or bool(rest(artifact).targets)
+
+    return replace(
+        package,
+        targets=tuple(name for name in package.targets if name in stay),
+        wheels=tuple(rest(wheel) for wheel in package.wheels if stay_of(wheel)),
+        sdist=one(package.sdist),
+        archive=one(package.archive),
+    )
+
+
+def _both(new: LockedPackage, kept: LockedPackage) -> LockedPackage:
+    def one(first: Artifact | None, second: Artifact | None) -> Artifact | None:
+        files = [file for file in (first, second) if file is not None]
+        return _joined(files)[0] if files else None
+
+    return replace(
+        new,
+        targets=tuple(sorted({*new.targets, *kept.targets})),
+        wheels=_joined((*new.wheels, *kept.wheels)),
+        sdist=one(new.sdist, kept.sdist),
+        archive=one(new.archive, kept.archive),
+    )
+
+
+def _joined(files: Iterable[Artifact]) -> tuple[Artifact, ...]:
+    """One of each file, with the targets of all that are the same; by name."""
+    found: dict[str, Artifact] = {}
+    for file in files:
+        before = found.get(file.digest.hex, file)
+        targets = tuple(sorted({*before.targets, *file.targets}))
+        found[file.digest.hex] = replace(before, targets=targets)
+    return tuple(sorted(found.values(), key=lambda file: file.name))
 
 
 def with_known_facts(artifact: Artifact, known: Mapping[str, Artifact]) -> Artifact:

@@ -265,7 +265,7 @@ def first_notes(project: Project, former: Lock | None) -> list[str]:
         return []
     notes = []
     manifest = project.manifest
-    if not manifest.target_tables or _has_implied_target(project):
+    if manifest.targets_assumed:
         notes.append(
             "no target is declared: locked for linux-x86_64 alone"
             ' (targets = ["linux-x86_64", …] says which)'
@@ -274,11 +274,6 @@ def first_notes(project: Project, former: Lock | None) -> list[str]:
     if unread:
         notes.append(f"not read: {', '.join(unread)} (lockenv init translates what it can)")
     return notes
-
-
-def _has_implied_target(project: Project) -> bool:
-    origin = next(iter(project.manifest.target_tables.values())).origin
-    return not origin.path or origin.path[-1:] == ()
 
 
 def _summary(new: Lock, *, is_changed: bool, is_dry: bool) -> str:

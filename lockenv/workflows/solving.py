@@ -20,7 +20,7 @@ from lockenv.model import DirectoryPin, Lock, LockedPackage
 from lockenv.resolve import render_event
 from lockenv.values import dataclass, replace
 from lockenv.workflows.alignment import Difference, Steer, solve_aligned
-from lockenv.workflows.assemble import Chosen, locked_packages
+from lockenv.workflows.assemble import Chosen, locked_packages, with_untouched
 from lockenv.workflows.builds import BuildEnvironments
 from lockenv.workflows.cells import locked_target
 from lockenv.workflows.check import drift
@@ -240,7 +240,12 @@ def _cuda(
         cuda_notes,
         with_facts,
     )
+    from lockenv.workflows.cuda_memory import remember_rejections  # noqa: PLC0415 - likewise
 
+    for cell in question.cells:
+        cuda = solved[cell.name].cuda if cell.name in solved else None
+        if cuda is not None:
+            remember_rejections(fetcher, request_lines(question, cell), cuda.rejected)
     targets = with_facts(targets, solved, question.project.manifest)
     notes = cuda_notes(question, solved)
     return targets, cuda_components(question, solved, fetcher), notes
@@ -407,9 +412,8 @@ def _packages(question: Question, chosen: Mapping[str, list[Chosen]]) -> tuple[L
     own = _own_entry(question)
     if own is not None:
         entries.append(own)
-    if question.asked_targets is None:
-        return tuple(entries)
-    return (*entries, *_untouched(question, former))
+    stay = {cell.name for cell in question.cells if not question.is_solved(cell)}
+    return with_untouched(entries, former, stay)
 
 
 def _own_entry(question: Question) -> LockedPackage | None:
@@ -424,17 +428,6 @@ def _own_entry(question: Question) -> LockedPackage | None:
         targets=targets,
         groups=("project",),
     )
-
-
-def _untouched(question: Question, former: tuple[LockedPackage, ...]) -> tuple[LockedPackage, ...]:
-    """What other targets have stays as it is: an entry of its own, where they share none."""
-    stay = {cell.name for cell in question.cells if not question.is_solved(cell)}
-    found = []
-    for package in former:
-        targets = tuple(name for name in package.targets if name in stay)
-        if targets:
-            found.append(replace(package, targets=targets))
-    return tuple(found)
 
 
 def _interpreters(question: Question) -> tuple[LockedInterpreter, ...]:
