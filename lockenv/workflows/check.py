@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,7 +111,15 @@ def _relative(finding: Finding, folder: Path, top: Path) -> Finding:
     prefix = folder.relative_to(top).as_posix()
     if prefix == ".":
         return finding
-    return replace(finding, file=f"{prefix}/{finding.file or LOCK_NAME}")
+    fix = finding.fix
+    if fix.startswith("lockenv "):
+        fix = f"lockenv -C {shlex.quote(prefix)} {fix.removeprefix('lockenv ')}"
+    return replace(
+        finding,
+        file=f"{prefix}/{finding.file or LOCK_NAME}",
+        message=f"{prefix}: {finding.message}",
+        fix=fix,
+    )
 
 
 def _status_of(finding: Finding) -> int:

@@ -130,10 +130,10 @@ def test_two_packages_that_write_one_path_are_refused(user: User, index: IndexSe
         wheel("lower", "1.0", files={"shared_case.py": "2"}),
     )
     user.write("pyproject.toml", pyproject(index, dependencies=["one", "two"]))
-    user.lockenv("lock")
 
-    answer = user.lockenv("sync", status=4)
+    answer = user.lockenv("lock", status=3)
 
+    assert answer.slug == "LE704"
     assert "shared.py" in answer.err
     assert "one" in answer.err
     assert "two" in answer.err
