@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from packaging.requirements import Requirement
+from packaging.version import InvalidVersion, Version
 
 from lockenv.errors import FaultsError, NoSolutionError
 from lockenv.fields import Fault
@@ -51,6 +52,10 @@ if TYPE_CHECKING:
     from lockenv.workflows.project import Project
     from lockenv.workflows.python_layer import PythonAnswer
     from lockenv.workflows.solving import Question
+
+
+#: Which Debian package brings a part of a toolkit; all others come with the toolkit itself.
+_DEBIAN = {"cudnn": "nvidia-cudnn", "nccl": "libnccl"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,8 @@ def refuse_contradictions(project: Project, cells: Iterable[Cell]) -> None:
         cuda = merge(project.manifest.cuda, cell.table.cuda)
         if not isinstance(cuda, Cuda):
             continue
-        for fault in (*check_declaration(cuda), *_contradictions(cuda, cell)):
+        said = tuple(check_declaration(cuda))
+        for fault in (*said, *(() if said else _contradictions(project.manifest, cuda, cell))):
             origin = _origin(project.manifest, cell, cuda, fault)
             key = f"{origin.file} {origin.path} {fault.message}"
             found.setdefault(key, ((origin.file, project.line(origin) or 0), fault, origin))
@@ -111,8 +117,20 @@ def refuse_contradictions(project: Project, cells: Iterable[Cell]) -> None:
         )
 
 
-def _contradictions(cuda: Cuda, cell: Cell) -> Iterator[Fault]:
-    """What a declaration says against the rest of a target."""
+def _contradictions(manifest: Manifest, cuda: Cuda, cell: Cell) -> Iterator[Fault]:
+    """What a declaration without faults of its own says against the rest of a target."""
+    fleet = read_fleet(cuda, cell.target.platform)
+    system = manifest.system.packages if manifest.system is not None else ()
+    asked = " ".join(one.relation for one in (*system, *cell.table.system_packages))
+    for part in fleet.components:
+        name = _DEBIAN.get(part, "nvidia-cuda-toolkit")
+        if fleet.source_of(part) == "debian" and name not in asked:
+            yield Fault(
+                (*cuda.origin.path, "components"),
+                f"{part} is to come from Debian, and no system package of the target brings it",
+                f'add packages = ["{name}"] to [system], with contrib and non-free in components',
+                "cuda-source",
+            )
     if cuda.majors == "many" and cell.table.cuda_dependencies:
         text = cell.table.cuda_dependencies[0][0]
         yield Fault(
@@ -143,18 +161,26 @@ class CudaAnswer:
     needs: Mapping[str, str | tuple[str, ...]]
 
     @property
-    def rejected(self) -> list[str]:
-        """Why newer versions of what is asked for were not taken, one line a reason."""
-        lines: list[str] = []
-        for name in sorted(self.found.versions):
-            rows = list(self.found.rejected.get(name, ()))
-            seen = {row.version for row in rows}
+    def rejected(self) -> dict[tuple[str, str], list[str]]:
+        """Why newer versions of chosen packages were not taken: a line a reason, by choice."""
+        found: dict[tuple[str, str], list[str]] = {}
+        for name, chosen in sorted(self.found.versions.items()):
+            rows = {row.version: row for row in self.found.rejected.get(name, ())}
             for attempt in self.found.closed:
-                more = attempt.rejected.get(name, ())
-                rows += [row for row in more if row.version not in seen]
-                seen |= {row.version for row in more}
-            lines += rejection_lines(name, rows)
-        return lines
+                for row in attempt.rejected.get(name, ()):
+                    rows.setdefault(row.version, row)
+            newer = [row for row in rows.values() if _is_newer(row.version, chosen)]
+            newer.sort(key=lambda row: Version(row.version), reverse=True)
+            if newer:
+                found[name, chosen] = rejection_lines(name, newer)
+        return found
+
+
+def _is_newer(version: str, chosen: str) -> bool:
+    try:
+        return Version(version) > Version(chosen)
+    except InvalidVersion:
+        return False
 
 
 def _unsolved(cell: Cell, error: NoCudaSolutionError, means: Means) -> CudaUnsolvedError:
@@ -306,7 +332,8 @@ def cuda_notes(question: Question, solved: Mapping[str, PythonAnswer]) -> list[s
             )
         notes += lines if word != "off" else []
         if question.explain:
-            notes += [f"{line} ({name})" for line in cuda.rejected]
+            reasons = (line for lines in cuda.rejected.values() for line in lines)
+            notes += [f"{line} ({name})" for line in reasons]
     return notes
 
 

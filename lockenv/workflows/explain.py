@@ -16,6 +16,7 @@ from lockenv.manifest import line_of
 from lockenv.model import LOCK_NAME
 from lockenv.values import dataclass, field
 from lockenv.workflows.choice import choose_target
+from lockenv.workflows.cuda_memory import recall_rejections
 from lockenv.workflows.sync import open_locked
 
 if TYPE_CHECKING:
@@ -217,7 +218,30 @@ def why(scene: Scene, options: WhyOptions) -> Explained:
             f"{LOCK_NAME} has no {options.name}",
             fix="lockenv tree shows what there is",
         )
-    return _why_python(lock, canonicalize_name(bare), in_python, _places(opened))
+    answer = _why_python(lock, canonicalize_name(bare), in_python, _places(opened))
+    return _with_newer(scene, lock, canonicalize_name(bare), in_python, answer)
+
+
+def _with_newer(
+    scene: Scene, lock: Lock, name: str, targets: Sequence[str], answer: Explained
+) -> Explained:
+    """The answer, and why newer versions were not taken where CUDA ruled them out."""
+    lines: dict[str, list[str]] = {}
+    for target in targets:
+        locked = next(one for one in lock.targets if one.name == target)
+        if locked.cuda is None:
+            continue
+        version = graph_of(lock, target).versions[name]
+        request = lock.request.get(target, ())
+        for line in recall_rejections(scene.settings.cache_dir, request, name, version):
+            lines.setdefault(line, []).append(target)
+    if not lines:
+        return answer
+    told = [f"not taken: {line}  ({', '.join(names)})" for line, names in lines.items()]
+    rows = [{"reason": line, "targets": names} for line, names in lines.items()]
+    return Explained(
+        text="\n".join([answer.text, *told]), document={**answer.document, "not_taken": rows}
+    )
 
 
 def _why_python(lock: Lock, name: str, targets: Sequence[str], place: Place) -> Explained:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
 
+from lockenv.tables.addresses import NVIDIA_REDISTRIBUTABLES
 from tests.support.projects import MINOR, pyproject
 from tests.support.wheels import wheel
 
@@ -55,6 +57,7 @@ def test_the_fleets_driver_decides_the_version(user: User, world: IndexServer) -
     assert facts["declared"] == {"driver": "535"}
     assert facts["needs"] == {"driver": "525.60.13", "major": "12", "toolkit": "12.8.2"}
     user.lockenv("check")
+    assert "not taken: frame 2.0: needs driver >= 580.65.06" in user.lockenv("why", "frame").out
     before = user.read("lockenv.lock")
     user.lock_path.unlink()
     user.lockenv("lock", "--offline")
@@ -137,6 +140,47 @@ def test_targets_agree_on_a_version_where_they_can(user: User, world: IndexServe
 
     assert versions(user)["frame"] == "1.0"
     assert "needs" not in target(user, "laptop")
+
+
+def test_parts_of_the_toolkit_may_be_redistributables(user: User, world: IndexServer) -> None:
+    archive = {"relative_path": "cuda_nvcc/a.tar.xz", "sha256": "ab" * 32, "md5": "", "size": "9"}
+    listed = {"name": "NVCC", "license": "x", "version": "12.8.93", "linux-x86_64": archive}
+    document = {"release_date": "2025-03-04", "cuda_nvcc": listed, "cuda_cudart": listed}
+    page = ("application/json", json.dumps(document).encode())
+    world.pages["/nvidia/cuda/redist/redistrib_12.8.1.json"] = page
+    user.configure(f'[mirrors]\n"{NVIDIA_REDISTRIBUTABLES}" = ["{world.root}/nvidia/"]\n')
+    cuda = (
+        "{ driver = '535', toolkit = '12.8.1', components = ['nvcc'], source = 'redistributable' }"
+    )
+    user.write(
+        "pyproject.toml",
+        pyproject(world, dependencies=["frame"], targets=["gpu"], tables=f"{GPU}cuda = {cuda}\n"),
+    )
+
+    user.lockenv("lock")
+
+    found = tomllib.loads(user.read("lockenv.lock"))["cuda-components"]
+    assert [(one["name"], one["version"], one["targets"]) for one in found] == [
+        ("cuda_cudart", "12.8.93", ["gpu"]),
+        ("cuda_nvcc", "12.8.93", ["gpu"]),
+    ]
+    user.lockenv("check")
+    before = user.read("lockenv.lock")
+    user.lockenv("lock", "-P", "frame", "--offline")
+    assert user.read("lockenv.lock") == before
+
+
+def test_what_debian_is_to_bring_must_be_asked_of_it(user: User, world: IndexServer) -> None:
+    cuda = "{ driver = '535', components = ['nvcc'], sources = { nvcc = 'debian' } }"
+    user.write(
+        "pyproject.toml",
+        pyproject(world, dependencies=["frame"], targets=["gpu"], tables=f"{GPU}cuda = {cuda}\n"),
+    )
+
+    answer = user.lockenv("lock", status=2)
+
+    assert "nvcc is to come from Debian" in answer.err
+    assert "nvidia-cuda-toolkit" in answer.err
 
 
 def overlapping(index: IndexServer) -> None:
