@@ -7,7 +7,6 @@ value of unknown type is looked at.
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from lockenv.values import dataclass
@@ -54,6 +53,8 @@ def render_path(path: KeyPath) -> str:
 
 def nearest(name: str, known: Collection[str]) -> str | None:
     """The known name that was probably meant, if one is close."""
+    import difflib  # noqa: PLC0415 - start-up: only for a mistake
+
     matches = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
     return matches[0] if matches else None
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache
-from importlib.resources import files
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -70,6 +69,9 @@ def version_key(version: str) -> VersionKey:
 @lru_cache(maxsize=1)
 def interpreter_builds() -> tuple[Build, ...]:
     """Every build of the shipped table, in the order of its lines."""
+    # A lock that names its interpreter is judged without the table.
+    from importlib.resources import files  # noqa: PLC0415 - start-up
+
     data = files("lockenv.tables").joinpath("data/python-builds.json").read_text("utf-8")
     return tuple(
         Build(

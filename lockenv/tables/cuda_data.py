@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import lru_cache
-from importlib.resources import files
 
 from lockenv.fields import Fields
 
@@ -14,6 +13,8 @@ TABLES = ("cuda-components.json", "cuda-drivers.json", "cuda-wheels.json")
 
 def table_bytes(name: str) -> bytes:
     """One shipped table as it lies in the package."""
+    from importlib.resources import files  # noqa: PLC0415 - start-up: most commands read no table
+
     return files("lockenv.tables").joinpath("data", name).read_bytes()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import tempfile
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -121,6 +120,8 @@ def unwritable(path: Path, error: OSError) -> LockenvError:
 
 def write_atomically(path: Path, text: str) -> None:
     """Replace a file as a whole: another process, or a power cut, sees the old or the new text."""
+    import tempfile  # noqa: PLC0415 - start-up: most commands only read
+
     try:
         mode = path.stat().st_mode & 0o777
     except OSError:
