@@ -220,7 +220,7 @@ def _gaps(
     if not needs:
         return ()
     declared = question.project.manifest.system
-    suite = declared.suite or declared.distribution if declared is not None else ""
+    suite = (declared.suite if declared is not None else "") or "its archives"
     closers = _closers(scene, question, fetcher, cell, system, needs)
     return _grouped(((need, closers[need]) for need in needs if need in closers), suite)
 

@@ -210,10 +210,13 @@ class DebianArchive:
         endings: Sequence[str] = (".gz", ".xz"),
         signature: str = "InRelease",
         extra: Mapping[str, str] | None = None,
+        contents: Mapping[str, str] | None = None,
     ) -> str:
         """Write the indexes and the signed Release of a suite; its sha256 is the answer.
 
-        A suite that ends in a slash is a flat one. ``signature`` is InRelease, Release.gpg or none.
+        A suite that ends in a slash is a flat one. ``contents`` are lines of Contents (a path to
+        ``SECTION/NAME``) of the first component and architecture. ``signature`` is InRelease,
+        Release.gpg or none.
         """
         flat = suite.endswith("/")
         folder = suite.lstrip("./") if flat else f"dists/{suite}/"
@@ -225,6 +228,10 @@ class DebianArchive:
                 listed[name] = text
                 for ending in endings:
                     listed[name + ending] = compressed(text, ending)
+        if contents is not None:
+            lines_of = "".join(f"{path}  {where}\n" for path, where in sorted(contents.items()))
+            name = f"{components[0]}/Contents-{architectures[0]}"
+            listed[name + ".gz"] = compressed(lines_of.encode(), ".gz")
         lines = [
             "Origin: Test",
             "Label: Test",
