@@ -1,0 +1,107 @@
+"""Real build backends from the public index: a C extension and a pure package, on two machines."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tomllib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lockenv.tables.addresses import PYTHON_INDEX
+from tests.support.commands import User
+from tests.support.projects import PLATFORM, pyproject
+from tests.support.wheels import sdist
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.index_server import IndexServer
+
+pytestmark = [pytest.mark.network, pytest.mark.slow]
+
+EXTENSION = """\
+#include <Python.h>
+static PyObject *answer(PyObject *self, PyObject *none) { return PyLong_FromLong(42); }
+static PyMethodDef methods[] = {{"answer", answer, METH_NOARGS, __FILE__}, {NULL}};
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "quick", NULL, -1, methods};
+PyMODINIT_FUNC PyInit_quick(void) { return PyModule_Create(&module); }
+"""
+SETUP = """\
+from setuptools import Extension, setup
+setup(name="quick", version="1.0", ext_modules=[Extension("quick", ["quick.c"])])
+"""
+PURE = """\
+[build-system]
+requires = ["setuptools>=70", "wheel"]
+build-backend = "setuptools.build_meta"
+
+[project]
+name = "pure"
+dynamic = ["version", "dependencies"]
+
+[tool.setuptools]
+py-modules = ["pure"]
+
+[tool.setuptools.dynamic]
+version = { attr = "pure.VERSION" }
+dependencies = { file = ["asks.txt"] }
+"""
+TABLES = f"""\
+[[tool.lockenv.index]]
+name = "public"
+url = "{PYTHON_INDEX}"
+explicit = true
+
+[tool.lockenv.sources]
+setuptools = {{ index = "public" }}
+wheel = {{ index = "public" }}
+packaging = {{ index = "public" }}
+
+[tool.lockenv.policy]
+sdist = "locked-build"
+"""
+
+
+def wheels_of(user: User) -> dict[str, str]:
+    """The wheels that were built here: name to digest."""
+    found = {}
+    for file in (user.cache / "blobs" / "sha256").glob("*/*"):
+        data = file.read_bytes()
+        for name in ("quick", "pure"):
+            if data.startswith(b"PK") and f"{name}-1.0.dist-info/RECORD".encode() in data:
+                found[name] = hashlib.sha256(data).hexdigest()
+    return found
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
+def test_an_extension_and_a_pure_package_come_out_alike_on_two_machines(
+    tmp_path: Path, index: IndexServer
+) -> None:
+    index.publish(
+        sdist(
+            "quick", "1.0", metadata_version="2.1", files={"quick.c": EXTENSION, "setup.py": SETUP}
+        ),
+        sdist(
+            "pure",
+            "1.0",
+            metadata_version="2.1",
+            pyproject=PURE,
+            files={"pure.py": "VERSION = '1.0'\n", "asks.txt": "quick\n"},
+        ),
+    )
+    found = []
+    for number, zone in enumerate(("Pacific/Auckland", "America/Lima")):
+        user = User(tmp_path / f"machine-{number}", variables={"TZ": zone})
+        user.write("pyproject.toml", pyproject(index, dependencies=["pure"], tables=TABLES))
+        user.lockenv("lock")
+        user.lockenv("sync")
+        assert user.asks("import quick, pure; print(quick.answer(), pure.VERSION)") == "42 1.0"
+        found.append((user.read("lockenv.lock"), wheels_of(user)))
+
+    assert found[0] == found[1]
+    assert set(found[0][1]) == {"pure", "quick"}
+    lock = tomllib.loads(found[0][0])
+    assert [one["name"] for one in lock["builds"]] == ["pure", "quick"]
+    assert lock["builds"][0]["targets"] == [PLATFORM]
