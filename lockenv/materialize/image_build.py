@@ -33,6 +33,7 @@ from lockenv.materialize.image_layers import (
     left_out,
     merged_links,
     plain_plan,
+    shared_paths,
     sorted_packages,
     system_layers,
     system_plan,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 
     from lockenv.formats.oci import Compressor
     from lockenv.materialize.image_plan import Deb, ImagePlan, ImagePython
+    from lockenv.materialize.layers_fragment import Fragment
     from lockenv.materialize.root_port import Confinement
     from lockenv.model import Progress
 
@@ -203,12 +205,20 @@ class _Builder:
         wheels = self.pool.map(
             lambda wheel: (wheel.package.name, maker.wheel(wheel)), self.plan.wheels
         )
-        plans += wheel_layers(list(wheels))
+        plans += wheel_layers(self._unshared(sorted(wheels, key=lambda pair: pair[0])))
         project = [maker.project(self.plan)]
         if self.plan.project is not None:
             project.insert(0, maker.wheel(self.plan.project))
         plans.append(plain_plan("project", project, self._project_folder(root)))
         return plans
+
+    def _unshared(self, wheels: list[tuple[str, Fragment]]) -> list[tuple[str, Fragment]]:
+        """The wheels, each path in one of them alone: readers refuse a layer that repeats one."""
+        shared = shared_paths(wheels)
+        return [
+            (name, filtered(part, shared.get(name, frozenset()), self.compressor, self.store))
+            for name, part in wheels
+        ]
 
     def _project_folder(self, root: RootMaker) -> Entry:
         uid = root.user[1] if root.user else 0

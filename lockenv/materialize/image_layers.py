@@ -58,8 +58,13 @@ def left_out(packages: Sequence[DebFragment]) -> dict[str, frozenset[str]]:
     """
     owner: dict[str, DebFragment] = {}
     lost: dict[str, set[str]] = {}
+    folders = {entry.path for one in packages for entry in one.fragment.directories}
     for one in packages:
         for entry in one.fragment.entries:
+            if entry.kind == "symlink" and entry.path in folders:
+                # dpkg lets a directory of one package stand where another has a link.
+                lost.setdefault(one.package.qualified, set()).add(entry.path)
+                continue
             other = owner.get(entry.path)
             winner = one if other is None else _winner(other, one, entry)
             if other is not None:
@@ -164,6 +169,31 @@ def plain_plan(name: str, fragments: Sequence[Fragment], *extra: Entry) -> Layer
         first=with_parents(described, [path for path in paths if path not in described]),
         fragments=tuple(fragments),
     )
+
+
+def shared_paths(wheels: Sequence[tuple[str, Fragment]]) -> dict[str, frozenset[str]]:
+    """The paths that each wheel leaves to one before it, which has the same file there.
+
+    InputError where the files differ; byte code is judged by its source.
+    """
+    owner: dict[str, tuple[str, Entry]] = {}
+    shared: dict[str, set[str]] = {}
+    for name, fragment in wheels:
+        for entry in fragment.entries:
+            other, theirs = owner.setdefault(entry.path, (name, entry))
+            if other == name:
+                continue
+            if (entry.digest, entry.target) != (theirs.digest, theirs.target) and (
+                "__pycache__/" not in entry.path
+            ):
+                raise InputError(
+                    "packages-overlap",
+                    f"{other} and {name} write different files to one path",
+                    why=(f"/{entry.path}",),
+                    fix="leave one of them out",
+                )
+            shared.setdefault(name, set()).add(entry.path)
+    return {name: frozenset(paths) for name, paths in shared.items()}
 
 
 def wheel_layers(wheels: Sequence[tuple[str, Fragment]]) -> list[LayerPlan]:

@@ -159,10 +159,12 @@ class PythonMaker:
             key=lambda file: sort_key(file.path),
         )
         with self.store.work() as folder:
+            code = self._byte_code(sources, folder) if sources else []
+            ours = {entry.path for entry, _ in code}
+            # A wheel that ships byte code of its own has it replaced, as pip does.
             entries = [(_file_entry(file.path, file), file) for file in files]
-            if sources:
-                entries += self._byte_code(sources, folder)
-            return self._write(key, [*entries, *links])
+            kept = [pair for pair in entries if pair[0].path not in ours]
+            return self._write(key, [*kept, *code, *links])
 
     def _byte_code(self, sources: list[PlacedFile], folder: Path) -> list[tuple[Entry, PlacedFile]]:
         written = folder / "written"

@@ -26,13 +26,14 @@ from lockenv.formats.tar import END, Entry, padding, render_header
 from lockenv.materialize.image_plan import CONSTANT_TIME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from lockenv.materialize.image_plan import BuiltImage
 
-#: OCI's annotation for the name of an image in a layout.
+#: OCI's annotation for the name of an image in a layout, and containerd's for its full name.
 _NAME = "org.opencontainers.image.ref.name"
+_FULL_NAME = "io.containerd.image.name"
 
 
 def manifest_descriptor(image: BuiltImage) -> Descriptor:
@@ -65,7 +66,7 @@ def write_layout(images: Sequence[BuiltImage], name: str, folder: Path) -> None:
     partial = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        for path, content in _members(images, name, docker=False):
+        for path, content in _members(images, name, is_archive=False):
             target = partial / path
             target.parent.mkdir(parents=True, exist_ok=True)
             if isinstance(content, bytes):
@@ -85,7 +86,7 @@ def write_archive(images: Sequence[BuiltImage], name: str, file: Path) -> None:
     partial = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
         with partial.open("wb") as target:
-            for path, content in _members(images, name, docker=len(images) == 1):
+            for path, content in _members(images, name, is_archive=True):
                 size = len(content) if isinstance(content, bytes) else content.stat().st_size
                 entry = Entry(path=path, mode=0o644, size=size, mtime=CONSTANT_TIME)
                 target.write(render_header(entry))
@@ -103,7 +104,7 @@ def write_archive(images: Sequence[BuiltImage], name: str, file: Path) -> None:
 
 
 def _members(
-    images: Sequence[BuiltImage], name: str, *, docker: bool
+    images: Sequence[BuiltImage], name: str, *, is_archive: bool
 ) -> Iterator[tuple[str, bytes | Path]]:
     """The files of a layout: each blob once, the index that names them last."""
     seen: set[str] = set()
@@ -122,20 +123,22 @@ def _members(
                 seen.add(digest)
                 yield blob_path(digest), content
     yield "oci-layout", LAYOUT
-    yield "index.json", _layout_index(images, name)
-    if docker:
+    tagged = name if ":" in name.rpartition("/")[2] else f"{name}:latest"
+    # Tools name an image in a folder by its tag, and one that they load by its whole name.
+    short = tagged if is_archive else tagged.rpartition(":")[2]
+    yield "index.json", _layout_index(images, {_NAME: short, _FULL_NAME: tagged})
+    if is_archive and len(images) == 1:
         manifest = parse_manifest(images[0].manifest, "the image's own manifest")
         yield (
             "manifest.json",
             render_docker_archive(
-                manifest.config.digest, [layer.digest for layer in manifest.layers], [name]
+                manifest.config.digest, [layer.digest for layer in manifest.layers], [tagged]
             ),
         )
 
 
-def _layout_index(images: Sequence[BuiltImage], name: str) -> bytes:
+def _layout_index(images: Sequence[BuiltImage], names: Mapping[str, str]) -> bytes:
     """A layout's index names the image once for each architecture."""
-    tag = name.rpartition(":")[2] if ":" in name else "latest"
     return render_index(
         Index(
             manifests=tuple(
@@ -145,7 +148,7 @@ def _layout_index(images: Sequence[BuiltImage], name: str) -> bytes:
                     size=one.size,
                     architecture=one.architecture,
                     variant=one.variant,
-                    annotations={_NAME: tag},
+                    annotations=names,
                 )
                 for one in sorted(
                     (manifest_descriptor(image) for image in images),

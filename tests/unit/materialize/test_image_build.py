@@ -100,6 +100,17 @@ def test_every_feature_of_a_package_reaches_the_image(tmp_path: Path, base: Tiny
     assert "usr/sbin/policy-rc.d" not in found
 
 
+def test_no_layer_names_a_path_twice(tmp_path: Path, base: TinyDeb) -> None:
+    linked = deb("linked", members=[link("usr/share/demo.d", "elsewhere")])
+
+    image = build(_plan(tmp_path, base, *feature_debs(), linked), _places(tmp_path))
+
+    for layer in image.layers:
+        paths = [entry.path for entry in layer.entries]
+        assert len(paths) == len(set(paths))
+    assert _flat(image)["usr/share/demo.d"].isdir()
+
+
 def test_packages_are_configured_and_triggers_ran(tmp_path: Path, base: TinyDeb) -> None:
     image = build(_plan(tmp_path, base, *feature_debs()), _places(tmp_path))
     configured = image.layers[1:][-1]
