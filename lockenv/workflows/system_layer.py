@@ -186,7 +186,12 @@ def _kept(question: Question, cell: Cell) -> Kept | None:
     if not upgrade and moved:
         upgrade = {name: question.moves.fixed.get(f"deb:{name}") for name in sorted(moved)}
     return Kept(
-        packages=tuple(one for one in former.system_packages if cell.name in one.targets),
+        # For whom a library was added is found anew each time.
+        packages=tuple(
+            replace(one, note=None) if NATIVE_ROLE in one.roles else one
+            for one in former.system_packages
+            if cell.name in one.targets
+        ),
         archives=tuple(one for one in former.system_archives if cell.name in one.targets),
         upgrade=upgrade,
     )
