@@ -12,7 +12,7 @@ The tree, by who must act, with the exit status of each family::
     ├── SourceError
     │   ├── NetworkError      5   may pass: time-out, 5xx, 429, a mirror amid its sync
     │   └── UnavailableError  8   will not pass: refused, gone, not in the store offline
-    ├── HostError             6   another machine: driver, glibc, architecture, kernel feature, interpreter
+    ├── HostError             6   another machine: driver, libc, architecture, kernel, interpreter
     └── ExternalError         7   a build backend, maintainer script or container tool failed
 
 Anything else is a bug of ours (status 70). The raiser supplies all the parts of the message;

@@ -12,12 +12,13 @@ from lockenv.cli.app import COMMANDS, program
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "commands.md"
 HEAD = """# Commands
 
-Words follow uv and git; data goes to standard output, everything else to standard error. The global options stand before
-or after the verb. A name that two layers have is written `pypi:NAME`, `deb:NAME`, `python`.
+Words follow uv and git; data goes to standard output, everything else to standard error. The
+global options stand before or after the verb. A name that two layers have is written `pypi:NAME`,
+`deb:NAME`, `python`.
 
-Which target: `--target`, else `LOCKENV_TARGET`, else `default-target` if its platform is this one, else the only one whose
-platform is. A venv remembers its selection: a bare `sync`, `run`, `shell` or `check --env` keeps it, naming one replaces it,
-`sync --reset` drops it.
+Which target: `--target`, else `LOCKENV_TARGET`, else `default-target` if its platform is this one,
+else the only one whose platform is. A venv remembers its selection: a bare `sync`, `run`, `shell`
+or `check --env` keeps it, naming one replaces it, `sync --reset` drops it.
 
 This page is made by `scripts/write_command_docs.py` from the program's own help.
 """

@@ -218,7 +218,9 @@ class _Terminated(BaseException):
     """SIGTERM arrived: unwind as for an interrupt, so that nothing stays half-written."""
 
 
-def run(arguments: Sequence[str], question: Question | None = None) -> int:
+def run(  # noqa: PLR0911 - one return a kind of ending
+    arguments: Sequence[str], question: Question | None = None
+) -> int:
     """Run a command line; the exit status of contract 5."""
     invocation = Invocation(question=question)
     if hasattr(signal, "SIGTERM"):

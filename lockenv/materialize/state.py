@@ -271,7 +271,7 @@ def _foreign(dist_info: str) -> InstalledPackage:
 
 
 def distrust(root: Path, names: Iterable[str]) -> None:
-    """Note in the state that these packages are not what they were: the next change renews them."""
+    """Note that these packages are not what they were: the next change renews them."""
     installed = read_installed(root)
     state = replace(installed, key="", touched=tuple({*installed.touched, *names}))
     ours = tuple(package for package in installed.packages if package.is_ours)

@@ -1,6 +1,4 @@
-"""Which target, and which groups and extras of it: what was asked, what is remembered, what is
-default (contract 4).
-"""
+"""What a command line says about target, groups and extras (contract 4)."""
 
 from __future__ import annotations
 
