@@ -141,7 +141,7 @@ def is_current(root: Path, key: str) -> bool:
 
 
 def _stands(root: Path, state: Fields) -> bool:
-    """Whether the environment's own files are those that were written: they are made anew if not."""
+    """Whether the environment's own files are those written; they are made anew if not."""
     recorded = state.raw("stamps")
     own = {"pyvenv.cfg", "bin/python", "Scripts/python.exe"}
     return isinstance(recorded, dict) and all(
