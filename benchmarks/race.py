@@ -7,8 +7,10 @@ Each tool gets a store of its own in a scratch folder. Every row prepares its st
 store warm, environment there or not) outside the measured time, then runs the tools one after the
 other, round by round, so that a drift of the machine's speed hits all of them. Peak memory is the
 operating system's own figure for the largest process. Tools that are not on PATH are left out and
-named. uv is measured twice where it matters: as it is, and with its index pages declared fresh for
-ten minutes (`uv-fresh`), which is what lockenv does for an index that says nothing.
+named. uv is measured twice where it matters: as it is, and with its index's pages and metadata
+declared fresh (`uv-fresh`), which is what lockenv does for an index that says nothing. ``CI`` and
+what keeps Python from writing its compiled modules are taken out of the environment: a user's tools
+are compiled, and a user's lockenv remembers answers.
 """
 
 from __future__ import annotations
@@ -63,7 +65,7 @@ class Tool:
 
 def measured(tool: Tool, command: list[str], figures: Figures | None) -> None:
     """Run one command and note wall time and peak memory of its largest process."""
-    environment = {**os.environ, **tool.environment}
+    environment = {**_surroundings(), **tool.environment}
     started = time.perf_counter()
     process = subprocess.Popen(
         command,
@@ -86,6 +88,11 @@ def measured(tool: Tool, command: list[str], figures: Figures | None) -> None:
         return
     figures.seconds.append(seconds)
     figures.megabytes.append(usage.ru_maxrss / 1024)
+
+
+def _surroundings() -> dict[str, str]:
+    left_out = {"CI", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "VIRTUAL_ENV"}
+    return {name: value for name, value in os.environ.items() if name not in left_out}
 
 
 def lockenv(scratch: Path, workload: Path, program: str) -> Tool:
@@ -128,7 +135,7 @@ def uv(scratch: Path, workload: Path, program: str, *, fresh: bool = False) -> T
         manifest.write_text(
             manifest.read_text()
             + f'\n[[tool.uv.index]]\nurl = "{address}"\ndefault = true\n'
-            + 'cache-control = { api = "max-age=600" }\n'
+            + 'cache-control = { api = "max-age=600", files = "max-age=31536000" }\n'
         )
     tool = Tool(name, program, store, project)
     tool.environment = {
