@@ -30,6 +30,7 @@ from lockenv.materialize import (
 from lockenv.model import Digest, Wanted
 from lockenv.sources.python import GitRepositories, SourceTree
 from lockenv.values import dataclass
+from lockenv.workflows.environment import urls_beside
 from lockenv.workflows.files import names_in, read_bytes
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ class Workshop:
     """Where builds happen: the scene, the fetcher, the interpreter that they are for.
 
     ``builds`` are the locked ones of the target; ``loose`` the packages whose backends may make do
-    with less than they ask for (policy.sdist is "allow"); ``bundle`` is where to look first.
+    with less than they ask for (policy.sdist is "allow"); ``bundle`` is where to look first,
+    ``root`` the project's folder.
     """
 
     scene: Scene
@@ -62,6 +64,7 @@ class Workshop:
     builds: tuple[LockedBuild, ...] = ()
     loose: frozenset[str] = frozenset()
     bundle: Path | None = None
+    root: str = ""
 
     @property
     def unpacked(self) -> UnpackedStore:
@@ -292,7 +295,7 @@ def build_environment(shop: Workshop, build: LockedBuild, place: Path) -> Path:
     )
     ready = [one for one, _ in members if one.artifact.name.endswith(".whl")]
     own = [member for one, member in members if not one.artifact.name.endswith(".whl")]
-    unpacked = unpack_all(shop, [_wanted(package) for package in ready], own)
+    unpacked = unpack_all(shop, [wanted_member(package, shop.root) for package in ready], own)
     write_venv(environment, unpacked, WriteOptions())
     windows = shop.python.system == "win32"
     return place / ("Scripts/python.exe" if windows else "bin/python")
@@ -325,7 +328,7 @@ def _built_member(shop: Workshop, package: BuildPackage) -> Built:
             fix="lockenv lock",
         )
     artifact = package.artifact
-    path = shop.fetcher.blob(_wanted(package))
+    path = shop.fetcher.blob(wanted_member(package, shop.root))
     tree = SourceTree(path=path, filename=artifact.name, identity=str(artifact.digest))
     return built(shop, build, tree, "wheel")
 
@@ -334,12 +337,14 @@ def _packages(build: LockedBuild, target: str) -> list[BuildPackage]:
     return [package for package in build.packages if target in package.artifact.targets]
 
 
-def _wanted(package: BuildPackage) -> Wanted:
+def wanted_member(package: BuildPackage, root: str) -> Wanted:
+    """Where to look for a file of a build environment and what it must be."""
     artifact = package.artifact
+    urls = [artifact.url] if artifact.url else []
     return Wanted(
         name=artifact.name,
         digest=artifact.digest,
-        urls=(artifact.url,) if artifact.url else (),
+        urls=(*urls, *urls_beside(package.index, artifact.name, root)),
         size=artifact.size,
         where=f"lockenv.lock: builds, {package.name} {package.version}",
     )

@@ -32,6 +32,7 @@ def workshop(
     lock: Lock,
     target: str,
     *,
+    root: Path,
     bundle: str | None = None,
 ) -> Workshop:
     """The workshop for one target of a lock."""
@@ -46,6 +47,7 @@ def workshop(
         python=python,
         target=target,
         builds=builds,
+        root=str(root),
         bundle=scene.directory / bundle if bundle else None,
         loose=frozenset(name for name in names if named.get(name, general) == "allow"),
     )

@@ -180,6 +180,7 @@ class BuildEnvironments:
             python=self._python(cell),
             target=cell.name,
             builds=(environment.build, *environment.nested),
+            root=str(self._question.project.root),
         )
 
     def _python(self, cell: Cell) -> VenvPython:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from lockenv.formats.wheel import (
     render_archive_url,
@@ -65,7 +66,8 @@ def wanted_file(artifact: Artifact, package: LockedPackage, root: str = "") -> W
     """Where to look for a file and what it must be."""
     urls = [artifact.url] if artifact.url else []
     if package.archive_path and root:
-        urls.append(f"file://{root}/{package.archive_path}")
+        urls.append(Path(root, package.archive_path).absolute().as_uri())
+    urls += urls_beside(package.index, artifact.name, root)
     return Wanted(
         name=artifact.name,
         digest=artifact.digest,
@@ -73,6 +75,15 @@ def wanted_file(artifact: Artifact, package: LockedPackage, root: str = "") -> W
         size=artifact.size,
         where=f"lockenv.lock: {package.name} {package.version}",
     )
+
+
+def urls_beside(index: str | None, filename: str, root: str) -> list[str]:
+    """Where a file of an index lies that is a folder: none for any other index."""
+    if index is None or not index.startswith("file:"):
+        return []
+    if index.startswith("file:/"):
+        return [f"{index.rstrip('/')}/{quote(filename)}"]
+    return [Path(root, index.removeprefix("file:"), filename).absolute().as_uri()] if root else []
 
 
 def wanted_package(selected: SelectedPackage, artifact: Artifact, root: str = "") -> WantedPackage:

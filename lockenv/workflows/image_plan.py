@@ -221,7 +221,8 @@ def _built(
 
 def _shop(scene: Scene, opened: Opened, content: Content, fetcher: StoreFetcher) -> Workshop:
     python = _builder(scene, content, fetcher)
-    return workshop(scene, fetcher, python, opened.lock, content.selection.target.name)
+    target = content.selection.target.name
+    return workshop(scene, fetcher, python, opened.lock, target, root=opened.root)
 
 
 def _image_wheel(content: Content, fetcher: StoreFetcher, wheel: WantedPackage) -> ImageWheel:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from lockenv.errors import InputError
 from lockenv.lockfile import parse_lock
-from lockenv.model import Wanted
 from lockenv.values import dataclass
 from lockenv.workflows.choice import choose_target
 from lockenv.workflows.environment import wanted_file
@@ -22,7 +21,7 @@ from lockenv.workflows.sync import open_locked
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lockenv.model import Lock
+    from lockenv.model import Lock, Wanted
     from lockenv.workflows.scene import Scene
 
 _KINDS = ("pages", "facts", "blobs", "unpacked", "git")
@@ -237,13 +236,9 @@ def wanted_of(lock: Lock, targets: list[str], root: str) -> Iterator[Wanted]:
         for artifact in (*package.wheels, package.sdist, package.archive):
             if artifact is not None and chosen & set(artifact.targets or package.targets):
                 yield wanted_file(artifact, package, root)
+    from lockenv.workflows.build_steps import wanted_member  # noqa: PLC0415 - start-up
+
     for build in lock.builds:
         for member in build.packages:
             if chosen & set(member.artifact.targets):
-                url = member.artifact.url
-                yield Wanted(
-                    name=member.artifact.name,
-                    digest=member.artifact.digest,
-                    urls=(url,) if url else (),
-                    size=member.artifact.size,
-                )
+                yield wanted_member(member, root)

@@ -118,7 +118,11 @@ def sync(scene: Scene, options: SyncOptions) -> SyncOutcome:
             named=options.python if options.python and is_path(options.python) else None,
         )
         notes += [note] if note else []
-        shop = workshop(scene, fetcher, python, opened.lock, choice.target, bundle=options.bundle)
+        shop = workshop(
+            *(scene, fetcher, python, opened.lock, choice.target),
+            root=opened.root,
+            bundle=options.bundle,
+        )
         wanted = _wanted(shop, opened, content, choice, root, options)
         if not options.dry_run and is_damaged(scene.settings.data_dir, root):
             installed = _without_damage(scene, root, wanted)

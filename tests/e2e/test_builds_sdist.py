@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tomllib
 from typing import TYPE_CHECKING
 
@@ -293,3 +294,58 @@ def test_locking_one_target_keeps_the_builds_of_the_others(user: User, world: In
     user.lockenv("lock", "--target", PLATFORM, "--upgrade")
 
     assert lock_of(user)["builds"] == before
+
+
+def test_a_source_archive_at_an_address_is_built(user: User, world: IndexServer) -> None:
+    asked = f"sourced @ {world.root}/files/sourced-1.0.tar.gz"
+    user.write("pyproject.toml", pyproject(world, dependencies=[asked]))
+    assert user.lockenv("lock", status=2).slug == "build-denied"
+    user.write("pyproject.toml", pyproject(world, dependencies=[asked], tables=ALLOWED))
+
+    user.lockenv("lock")
+    user.lockenv("sync")
+
+    assert user.versions() == {"base": "1.0", "sourced": "1.0"}
+    text = next(user.site.glob("sourced-*.dist-info/direct_url.json")).read_text()
+    assert json.loads(text)["url"] == f"{world.root}/files/sourced-1.0.tar.gz"
+    user.lockenv("check", "--all")
+
+
+def test_a_source_archive_beside_the_project_is_built(user: User, world: IndexServer) -> None:
+    source_package("sourced", "1.0", requires=["base"]).write(user.folder / "vendor")
+    tables = '[tool.lockenv.sources]\nsourced = { path = "vendor/sourced-1.0.tar.gz" }\n'
+    user.write(
+        "pyproject.toml", pyproject(world, dependencies=["sourced"], tables=tables + ALLOWED)
+    )
+
+    user.lockenv("lock")
+    user.lockenv("sync")
+
+    assert user.versions() == {"base": "1.0", "sourced": "1.0"}
+    user.lockenv("check", "--all")
+    user.lockenv("cache", "prune", "--all", status=None)
+    user.lockenv("sync", "--venv", "again")
+
+
+def test_where_the_installed_wheel_is_from_is_said(user: User, world: IndexServer) -> None:
+    user.write("pyproject.toml", pyproject(world, dependencies=["sourced"], tables=ALLOWED))
+    user.lockenv("lock")
+    user.lockenv("sync")
+
+    text = next(user.site.glob("sourced-*.dist-info/provenance_url.json")).read_text()
+    assert json.loads(text)["url"] == f"{world.root}/files/sourced-1.0.tar.gz"
+
+
+def test_a_folder_of_files_beside_the_project_is_an_index(user: User, index: IndexServer) -> None:
+    for built in (witness_wheel(), wheel("base", "1.0"), source_package("sourced", "1.0")):
+        built.write(user.folder / "files")
+    text = pyproject(index, dependencies=["sourced", "base"], url="files", tables=ALLOWED)
+    user.write("pyproject.toml", text.replace('url = "files"', 'url = "files"\nformat = "flat"'))
+    user.lockenv("lock")
+    elsewhere = User(user.ground / "elsewhere")
+    shutil.copytree(user.folder, elsewhere.folder, dirs_exist_ok=True)
+
+    elsewhere.lockenv("sync")
+
+    assert elsewhere.versions() == {"base": "1.0", "sourced": "1.0"}
+    assert str(user.folder) not in user.read("lockenv.lock")

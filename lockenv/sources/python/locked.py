@@ -58,11 +58,16 @@ def pin(source: PythonSource, release: Release, extras: Iterable[str] = ()) -> L
         )
     return replace(
         common,
-        index=redacted(release.index.url) if release.index is not None else None,
+        index=_index_address(release.index.url) if release.index is not None else None,
         wheels=(artifact,) if release.is_wheel else (),
         sdist=None if release.is_wheel else artifact,
         yanked=release.file.yanked,
     )
+
+
+def _index_address(url: str) -> str:
+    """An index as the lock names it; a folder beside the manifest as an address relative to it."""
+    return redacted(url) if urlsplit(url).scheme else f"file:{url}"
 
 
 def canonical_url(fetcher: Fetcher, release: Release) -> str | None:
