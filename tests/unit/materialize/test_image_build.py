@@ -201,10 +201,10 @@ def test_a_member_behind_a_link_lands_in_the_root(tmp_path: Path, base: TinyDeb)
     first = deb("first", members=[link("usr/share/way", str(outside))])
     second = deb("second", members=[file("usr/share/way/file", b"x")])
 
-    with pytest.raises(Exception, match=r"root|path"):
-        build(_plan(tmp_path, base, first, second), _places(tmp_path))
+    image = build(_plan(tmp_path, base, first, second), _places(tmp_path))
 
     assert list(outside.iterdir()) == []
+    assert _flat(image)["usr/share/way"].isdir()
 
 
 def test_two_packages_with_one_file_are_refused(tmp_path: Path, base: TinyDeb) -> None:
