@@ -15,6 +15,7 @@ from lockenv.errors import NoSolutionError, SourceError
 from lockenv.lockfile import artifact_for
 from lockenv.model import LOCK_NAME, Finding, SystemPackage, Wanted
 from lockenv.sources.native import EMPTY, WheelContent, find_needs, read_libraries
+from lockenv.tables.cuda import components
 from lockenv.tables.native import native_libraries
 from lockenv.values import dataclass, replace
 from lockenv.workflows.system_layer import (
@@ -217,6 +218,8 @@ def _gaps(
     installed = {one.name for one in system.packages}
     nobody = frozenset[str]()
     needs = [need for need in needs if not installed & table.packages.get(need.soname, nobody)]
+    # Libraries of the CUDA toolkit are told of where CUDA is resolved, with the wheel that has one.
+    needs = [need for need in needs if need.soname not in components().sonames] if needs else []
     if not needs:
         return ()
     declared = question.project.manifest.system
