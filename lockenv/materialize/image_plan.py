@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PYTHON_PREFIX = "opt/lockenv/python"
 VENV_PREFIX = "opt/lockenv/venv"
 #: The label (and annotation) that carries the environment digest.
-ENVIRONMENT_LABEL = "lockenv.environment"
+ENVIRONMENT_LABEL = "dev.lockenv.environment"
 PROJECTION_PATH = "usr/share/lockenv/lockenv.lock"
 #: The time of every directory and of every file from wheels and interpreters, so that projects of
 #: different epochs share layers: 1980-01-01, the first day that a zip archive can name.

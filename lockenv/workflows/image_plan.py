@@ -12,6 +12,7 @@ from lockenv.host import machine_here
 from lockenv.lockfile import render_lock
 from lockenv.materialize import (
     CONSTANT_TIME,
+    ENVIRONMENT_LABEL,
     Deb,
     ImagePlan,
     ImagePython,
@@ -320,7 +321,7 @@ def _bare(artifact: Artifact | None) -> Artifact | None:
 
 def _settings(opened: Opened, image: Image, content: Content) -> ImageSettings:
     digest = str(content.digest)
-    labels = {"dev.lockenv.environment": digest, **image.labels}
+    labels = {ENVIRONMENT_LABEL: digest, **image.labels}
     return ImageSettings(
         name=image.name or opened.root.name,
         user=image.user,
@@ -329,7 +330,7 @@ def _settings(opened: Opened, image: Image, content: Content) -> ImageSettings:
         cmd=image.cmd,
         env={"LOCKENV_ENVIRONMENT_DIGEST": digest, **image.env},
         labels=labels,
-        annotations={"dev.lockenv.environment": digest},
+        annotations={ENVIRONMENT_LABEL: digest},
         ports=image.ports,
         compression=image.compression,
     )
