@@ -89,17 +89,21 @@ def find_missing(
     contents, notes = _contents(scene, question, fetcher, {c.name: chosen[c.name] for c in cells})
     by_cell = dict(system.by_cell)
     found: dict[str, tuple[Gap, ...]] = {}
+    texts: dict[str, tuple[str, ...]] = {}
     for cell in cells:
         locked = by_cell.get(cell.name)
         gaps = _gaps(scene, question, fetcher, cell, locked, contents[cell.name])
+        open_gaps = tuple(gap for gap in gaps if not _is_accepted(question.project, cell.name, gap))
         if policy == "add" and locked is not None:
-            by_cell[cell.name] = _added(scene, question, fetcher, cell, locked, gaps)
-            gaps = tuple(gap for gap in gaps if gap.closer is None)
-        found[cell.name] = gaps
+            by_cell[cell.name] = _added(scene, question, fetcher, cell, locked, open_gaps)
+            closed = {gap for gap in open_gaps if gap.closer is not None}
+            gaps = tuple(gap for gap in gaps if gap not in closed)
+            open_gaps = tuple(gap for gap in open_gaps if gap not in closed)
+        found[cell.name] = open_gaps
+        texts[cell.name] = tuple(sorted(map(str, gaps)))
     if policy == "error" and any(found.values()):
         raise _refused(found, question)
     notes += _notes(found)
-    texts = {name: tuple(sorted(map(str, gaps))) for name, gaps in found.items()}
     return NativeAnswer(system=SystemAnswer(by_cell), gaps=texts, notes=tuple(notes))
 
 
@@ -109,6 +113,21 @@ def _is_asked(question: Question, cell: Cell) -> bool:
     if not cell.target.platform.is_linux:
         return False
     return uses_system(manifest, cell) or manifest.policy.native_libraries == "error"
+
+
+def _is_accepted(project: Project, target: str, gap: Gap) -> bool:
+    """Whether the manifest takes a gap as it is: LE403 is off, or ignored with a reason.
+
+    It is recorded all the same: the lock holds what is true, the manifest what counts.
+    """
+    if project.manifest.policy.findings.get("LE403") == "off":
+        return True
+    return any(
+        ignore.code == "LE403"
+        and ignore.package in {None, gap.package}
+        and ignore.target in {None, target}
+        for ignore in project.manifest.ignores
+    )
 
 
 # -- what the wheels hold -------------------------------------------------------------------------

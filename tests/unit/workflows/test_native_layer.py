@@ -58,10 +58,11 @@ class World:
         policy: str = "warn",
         packages: tuple[str, ...] = (),
         prefer: tuple[str, ...] = (),
+        more: tuple[str, ...] = (),
         system: bool = True,
     ) -> LockOutcome:
         """Lock a project that asks for these."""
-        project = self.project(*names, policy=policy, packages=packages, prefer=prefer)
+        project = self.project(*names, policy=policy, packages=packages, prefer=prefer, more=more)
         if not system:
             project = Project(self.folder, replace(project.manifest, system=None))
         settings = Settings(cache_dir=self.folder / "cache", data_dir=self.folder / "data")
@@ -78,6 +79,7 @@ class World:
         policy: str = "warn",
         packages: tuple[str, ...] = (),
         prefer: tuple[str, ...] = (),
+        more: tuple[str, ...] = (),
     ) -> Project:
         """The project with the test's archive as its only one."""
         lines = [
@@ -85,6 +87,7 @@ class World:
             'targets = ["linux-x86_64"]',
             f"dependencies = {list(names)!r}",
             f'policy = {{ native-libraries = "{policy}" }}',
+            *more,
             f'index = [{{ name = "local", url = "{self.index.url}", default = true }}]',
         ]
         text = "\n".join(lines)
@@ -260,3 +263,14 @@ def test_without_a_system_only_error_holds_wheels_to_what_their_tags_allow(world
     with pytest.raises(NoSolutionError) as refused:
         world.lock("odd", policy="error", system=False)
     assert "odd 4.0 needs libhidden.so.1, libodd.so.2 (linux-x86_64)" in refused.value.why
+
+
+def test_an_ignored_gap_is_recorded_and_counts_for_nothing(world: World) -> None:
+    ignored = 'ignore = [{ code = "LE403", package = "cv", reason = "the host has it" }]'
+
+    outcome = world.lock("cv", policy="error", more=(ignored,))
+
+    assert _gaps(outcome) == ("cv 4.0 needs libGL.so.1: add libgl1",)
+    assert not [note for note in outcome.notes if "libgl1" in note]
+    added = world.lock("cv", policy="add", more=(ignored,))
+    assert "libgl1" not in _system(added)
