@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +30,7 @@ from lockenv.materialize.root_order import RootAnswer, parse_order, render_answe
 from lockenv.materialize.root_scan import Scanner, difference, whiteouts
 from lockenv.materialize.root_unpack import Parcel, unpack
 from lockenv.materialize.root_user import add_user
+from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

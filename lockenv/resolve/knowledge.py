@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from lockenv.resolve.clauses import NOWHERE, Clause, Trail
 from lockenv.resolve.protocol import Identifier
 from lockenv.resolve.shelf import ABSENT, Shelf
+from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -7,12 +7,12 @@ it itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockenv.resolve.clauses import NOWHERE, Clause
 from lockenv.resolve.knowledge import Knowledge, ReopenedError
 from lockenv.resolve.rows import Rows
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,10 +14,10 @@ import subprocess
 import tempfile
 import warnings
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lockenv.errors import ExternalError
+from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import signal
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockenv.sandbox.modes import user_map
 from lockenv.sandbox.program import Mount, Program, UserMap
 from lockenv.sandbox.run import start
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -15,13 +15,13 @@ import os
 import platform
 import shutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from lockenv.errors import HostError
 from lockenv.sandbox import kernel
 from lockenv.sandbox.program import Mount, Program, UserMap
 from lockenv.sandbox.run import run
+from lockenv.values import dataclass
 
 MODES = ("root", "chroot", "subids", "single")
 #: Namespaces that a maintainer script is shut into.

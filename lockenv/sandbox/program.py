@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+
+from lockenv.values import asdict, dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,12 +7,12 @@ import socket
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from lockenv.errors import HostError
 from lockenv.sandbox.program import render_program
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lockenv.errors import DriftError, HostError, IntegrityError
@@ -22,6 +21,7 @@ from lockenv.materialize import (
     write_venv,
 )
 from lockenv.model import LOCK_NAME
+from lockenv.values import dataclass, replace
 from lockenv.workflows.build_steps import unpack_all
 from lockenv.workflows.building import (
     as_selected,

@@ -175,3 +175,13 @@ def test_a_lock_that_stands_is_found_right_without_the_network(user: User) -> No
 
 def test_the_program_lies_where_the_tests_look(user: User) -> None:
     assert (Path(user.variables["PYTHONPATH"]) / "lockenv" / "cli" / "entry.py").is_file()
+
+
+def test_value_classes_are_made_the_quick_way() -> None:
+    slow = [
+        file.relative_to(SOURCE).as_posix()
+        for file in sorted((SOURCE / "lockenv").rglob("*.py"))
+        if "\nfrom dataclasses import" in file.read_text(encoding="utf-8")
+    ]
+
+    assert not slow, "lockenv.values has them, and is twenty times as quick to define with"

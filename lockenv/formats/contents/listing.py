@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 import zlib
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
+
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

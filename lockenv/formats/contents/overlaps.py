@@ -7,10 +7,10 @@ installed last, the file is the same.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lockenv.formats.contents.listing import top_of
+from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lockenv.errors import FaultsError, InputError, NoSolutionError
 from lockenv.fields import nearest, render_path
 from lockenv.formats.debian import parse_request
+from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
