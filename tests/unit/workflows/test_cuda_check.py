@@ -52,7 +52,7 @@ def test_one_major_on_a_plain_base_goes_together() -> None:
             "nvidia-cuda-runtime-cu12==12.8.90",
             needs={"major": "12", "driver": "525.60.13"},
             declared={"driver": "535"},
-            image="docker.io/library/debian:bookworm",
+            image="registry.example.com/library/debian:bookworm",
         )
     )
 
@@ -74,7 +74,7 @@ def test_cuda_in_the_base_and_in_wheels_is_le703() -> None:
     found = lock(
         "nvidia-cuda-runtime-cu12==12.8.90",
         needs={"major": "12"},
-        image="docker.io/nvidia/cuda:12.8.1-runtime-ubuntu24.04",
+        image="registry.example.com/nvidia/cuda:12.8.1-runtime-ubuntu24.04",
     )
 
     assert codes(found) == ["LE703"]
