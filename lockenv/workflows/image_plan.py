@@ -22,7 +22,15 @@ from lockenv.materialize import (
     ProjectFile,
     VenvPython,
 )
-from lockenv.model import ArchiveState, Artifact, Digest, Lock, LockedSystemPackage, Wanted
+from lockenv.model import (
+    LOCK_NAME,
+    ArchiveState,
+    Artifact,
+    Digest,
+    Lock,
+    LockedSystemPackage,
+    Wanted,
+)
 from lockenv.sources.debian import wanted_package as wanted_deb
 from lockenv.values import replace
 from lockenv.workflows.building import built_package, built_project, workshop
@@ -54,6 +62,14 @@ def image_plan(
     lock, target = opened.lock, content.selection.target
     if not content.selection.system_packages and image.base == "scratch":
         raise _no_system(target)
+    locked_bases = {base.reference for base in lock.base_images if target.name in base.targets}
+    if image.base != "scratch" and image.base not in locked_bases:
+        raise InputError(
+            "base-not-locked",
+            f"{LOCK_NAME} holds no digest of the base image {image.base} for target {target.name}",
+            why="an image is only made of what is locked",
+            fix='write base = "scratch" and a [system] table, then lockenv lock',
+        )
     states = {state.key: state for state in lock.system_archives}
     wanted: dict[Digest, Wanted] = {}
     for package in content.selection.system_packages:
