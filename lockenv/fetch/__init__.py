@@ -14,6 +14,7 @@ from lockenv.fetch.options import (
     no_credentials,
 )
 from lockenv.fetch.port import Fetcher, Page, RemoteFile
+from lockenv.fetch.seekable import SeekableRemote
 
 __all__ = [
     "JOBS",
@@ -26,6 +27,7 @@ __all__ = [
     "Page",
     "Patience",
     "RemoteFile",
+    "SeekableRemote",
     "StoreFetcher",
     "no_credentials",
     "open_fetcher",

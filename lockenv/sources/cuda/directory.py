@@ -13,9 +13,10 @@ import json
 import mmap
 import re
 import tempfile
-from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar
 
 from lockenv.errors import IntegrityError
+from lockenv.fetch import SeekableRemote
 from lockenv.fields import Fields
 from lockenv.formats.contents import LISTING_KIND, Listing, parse_listing, render_listing
 from lockenv.formats.elf import ElfError, parse_dynamic, section_range, sonames_in_prefix
@@ -66,35 +67,6 @@ class Shelf(Protocol):
         """Work on it in one of its threads."""
 
 
-class _Window(io.RawIOBase):
-    """A remote file as a seekable one, in pieces of a megabyte behind a known tail."""
-
-    def __init__(self, remote: RemoteFile) -> None:
-        self._remote = remote
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        start = (0, self._position, self._remote.size)[whence]
-        self._position = max(0, start + offset)
-        return self._position
-
-    def tell(self) -> int:
-        return self._position
-
-    def readinto(self, buffer: object) -> int:
-        view = memoryview(cast("bytearray", buffer))  # io hands in a writable buffer
-        count = max(0, min(len(view), self._remote.size - self._position))
-        view[:count] = self._remote.at(self._position, count)
-        self._position += count
-        return count
-
-
 class _Pieces(Protocol):
     """Where the members of an archive are read from."""
 
@@ -124,7 +96,7 @@ class _FromServer:
 
 def _listed(remote: RemoteFile, name: str) -> tuple[Member, ...]:
     # A quarter of a megabyte at once holds the directory of nearly every wheel.
-    return read_members(io.BufferedReader(_Window(remote), 1 << 18), name)
+    return read_members(io.BufferedReader(SeekableRemote(remote), 1 << 18), name)
 
 
 def wheel_directory(wheel: WheelFile, shelf: Shelf) -> Listing | None:

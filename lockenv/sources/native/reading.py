@@ -11,9 +11,10 @@ from __future__ import annotations
 import io
 import json
 import re
-from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from lockenv.errors import IntegrityError
+from lockenv.fetch import SeekableRemote
 from lockenv.formats.contents import LISTING_KIND, parse_listing
 from lockenv.formats.elf import ElfError, parse_dynamic
 from lockenv.formats.wheel import Member, read_members, stream_member
@@ -128,7 +129,7 @@ def _read(wanted: Wanted, fetcher: NativeFetcher) -> WheelLibraries:
         remote = None if path else _remote(wanted, fetcher)
         if remote is None:
             return _read_file(path or fetcher.blob(wanted), wanted.name)
-        window = io.BufferedReader(_Window(remote), _WINDOW)
+        window = io.BufferedReader(SeekableRemote(remote), _WINDOW)
         members = _libraries(read_members(window, wanted.name))
         chosen = _chosen(members, wanted.name)
         most = sum(member.compressed for member in chosen)
@@ -217,35 +218,6 @@ def _together(chosen: Sequence[Member]) -> Iterator[list[Member]]:
         group.append(member)
     if group:
         yield group
-
-
-class _Window(io.RawIOBase):
-    """A remote file as a seekable one."""
-
-    def __init__(self, remote: RemoteFile) -> None:
-        self._remote = remote
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        start = (0, self._position, self._remote.size)[whence]
-        self._position = max(0, start + offset)
-        return self._position
-
-    def tell(self) -> int:
-        return self._position
-
-    def readinto(self, buffer: object) -> int:
-        view = memoryview(cast("bytearray", buffer))  # io hands in a writable buffer
-        count = max(0, min(len(view), self._remote.size - self._position))
-        view[:count] = self._remote.at(self._position, count)
-        self._position += count
-        return count
 
 
 def _render(found: WheelLibraries) -> bytes:
