@@ -149,19 +149,24 @@ def _policy_lines(manifest: Manifest, table: TargetTable, target: Target) -> Ite
     yield from _setting(manifest, "native-libraries", policy.native_libraries, "warn", "policy")
     yield from _lines("allow", policy.allow, markers)
     yield from _lines("deny", policy.deny, markers)
-    yield from _overlap_lines(manifest, target)
+    for code in _KEPT:
+        yield from _finding_lines(manifest, target, code)
 
 
-def _overlap_lines(manifest: Manifest, target: Target) -> Iterator[Asked]:
-    """What is said of wheels that overwrite each other: a lock is refused or not by it."""
-    word = manifest.policy.findings.get("LE704")
+#: Findings that not only ``check`` judges: what is made from a lock is refused by them or not, also
+#: where the manifest is not read.
+_KEPT = ("LE704", "LE705")
+
+
+def _finding_lines(manifest: Manifest, target: Target, code: str) -> Iterator[Asked]:
+    """What is said of a finding by which an environment is refused or not."""
+    word = manifest.policy.findings.get(code)
     if word:
-        origin = key_origin(manifest, "policy", "findings", "LE704")
-        yield Asked(f"finding LE704 {word}", origin)
+        yield Asked(f"finding {code} {word}", key_origin(manifest, "policy", "findings", code))
     for ignore in manifest.ignores:
-        if ignore.code == "LE704" and ignore.target in {None, target.name}:
+        if ignore.code == code and ignore.target in {None, target.name}:
             name = canonicalize_name(ignore.package) if ignore.package else "*"
-            yield Asked(f"ignore LE704 {name}", key_origin(manifest, "ignore"))
+            yield Asked(f"ignore {code} {name}", key_origin(manifest, "ignore"))
 
 
 def _setting(

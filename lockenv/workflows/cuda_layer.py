@@ -168,7 +168,9 @@ class CudaAnswer:
             rows = {row.version: row for row in self.found.rejected.get(name, ())}
             for attempt in self.found.closed:
                 for row in attempt.rejected.get(name, ()):
-                    rows.setdefault(row.version, row)
+                    # That it needs the major which was chosen is no reason against it.
+                    if not row.reason.startswith(f"needs CUDA {self.found.world.major} "):
+                        rows.setdefault(row.version, row)
             newer = [row for row in rows.values() if _is_newer(row.version, chosen)]
             newer.sort(key=lambda row: Version(row.version), reverse=True)
             if newer:
@@ -319,7 +321,8 @@ def cuda_notes(question: Question, solved: Mapping[str, PythonAnswer]) -> list[s
             continue
         before = former.get(name)
         is_new = before is None or before.needs.get("driver") != cuda.needs.get("driver")
-        if cuda.declared.cuda is None and is_new:
+        fleet = cuda.declared.fleet
+        if is_new and (fleet is None or fleet.driver is None):
             note = driver_note(name, cuda.needs)
             notes += [note] if note else []
         lines = [f"{line} ({name})" for line in unprovided_lines(cuda.found.verdict.unprovided)]

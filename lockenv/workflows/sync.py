@@ -46,11 +46,12 @@ from lockenv.workflows.registry import (
 from lockenv.workflows.selection import SILENT_SELECTION, AskedSelection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from lockenv.materialize import Installed, Plan
-    from lockenv.model import Digest, Finding, Lock, Manifest
+    from lockenv.fetch import StoreFetcher
+    from lockenv.materialize import Installed, Plan, Unpacked
+    from lockenv.model import Digest, Finding, Lock, LockedTarget, Manifest
     from lockenv.workflows.build_steps import Workshop
     from lockenv.workflows.project import Project
     from lockenv.workflows.scene import Scene
@@ -138,6 +139,7 @@ def sync(scene: Scene, options: SyncOptions) -> SyncOutcome:
                 ],
                 extra=[one for one in wanted.packages if one.digest in needed],
             )
+            notes += _later_notes(opened.lock, content, unpacked, fetcher)
             link_mode = options.link_mode or scene.settings.link_mode
             write_options = WriteOptions(
                 link_mode=link_mode,
@@ -272,6 +274,22 @@ def _system_notes(lock: Lock, content: Content) -> list[str]:
     return system_notes(lock, content.selection.target, read_host())
 
 
+def _later_notes(
+    lock: Lock, content: Content, unpacked: Mapping[Digest, Unpacked], fetcher: StoreFetcher
+) -> list[str]:
+    """What wheels turn out to hold against what was locked (LE705)."""
+    if not unpacked or not touches_cuda(lock, content.selection.target):
+        return []
+    from lockenv.workflows.cuda_later import refuse_contradictions  # noqa: PLC0415 - start-up
+
+    return refuse_contradictions(lock, content.selection, unpacked, fetcher)
+
+
+def touches_cuda(lock: Lock, target: LockedTarget) -> bool:
+    """Whether the lock says anything of CUDA for a target: its facts, or that it is refused."""
+    return target.cuda is not None or "cuda refuse yes" in lock.request.get(target.name, ())
+
+
 def _loading_notes(content: Content, root: Path, todo: Plan) -> list[str]:
     """What of new CUDA libraries does not load."""
     if content.selection.target.cuda is None or not todo.wheels:
@@ -375,6 +393,10 @@ def environment_findings(
     findings = [replace(finding, target=choice.target) for finding in verify_venv(wanted, store)]
     if any(finding.code == "LE304" for finding in findings):
         note_damage(scene.settings.data_dir, root)
+    if touches_cuda(lock, content.selection.target):
+        from lockenv.workflows.cuda_later import later_findings  # noqa: PLC0415 - start-up
+
+        findings += later_findings(lock, content.selection, store.index)
     return findings
 
 

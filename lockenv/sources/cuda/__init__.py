@@ -13,11 +13,12 @@ from lockenv.sources.cuda.described import describe_python
 from lockenv.sources.cuda.directory import (
     READ_LIMIT,
     facts_of_file,
+    facts_of_folder,
     read_wheel_facts,
     wheel_directory,
 )
 from lockenv.sources.cuda.examine import Unprovided, Verdict, examine
-from lockenv.sources.cuda.facts import CandidateFacts, WheelFile
+from lockenv.sources.cuda.facts import CandidateFacts, WheelFile, side_facts
 from lockenv.sources.cuda.guarded import GuardedSource, Wishes
 from lockenv.sources.cuda.learn import Desk
 from lockenv.sources.cuda.locked import declared_facts, driver_note, lock_facts, needed_facts
@@ -72,6 +73,7 @@ __all__ = [
     "examine",
     "explain",
     "facts_of_file",
+    "facts_of_folder",
     "find_collisions",
     "lock_facts",
     "lock_redistributables",
@@ -82,6 +84,7 @@ __all__ = [
     "read_wheel_facts",
     "rejection_lines",
     "resolve_with_cuda",
+    "side_facts",
     "unprovided_lines",
     "wheel_directory",
 ]

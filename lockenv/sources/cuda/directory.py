@@ -11,6 +11,7 @@ import contextlib
 import io
 import json
 import mmap
+import os
 import re
 import tempfile
 from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar
@@ -26,8 +27,9 @@ from lockenv.sources.cuda.facts import CandidateFacts, WheelFile, facts_from_lib
 from lockenv.tables.cuda import WheelLibrary, components
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from concurrent.futures import Future
+    from pathlib import Path
 
     from lockenv.fetch import RemoteFile
 
@@ -43,6 +45,8 @@ _PREFIX = 1 << 20
 _GLANCES = 4
 #: Part of the name under which facts are kept: another number for every change of their form.
 _FACTS_KIND = "wheel-cuda-2"
+#: The same for what was found when a wheel was installed.
+_INSTALLED_KIND = "wheel-cuda-installed-1"
 _LIBRARY = re.compile(r"\.so(\.\d+)*$")
 #: A library that auditwheel has put into a wheel: ``libcudart-c64a25f3.so.12.3.101``.
 _BUNDLED = re.compile(r"(?:^|/)(lib[^/]+?)-[0-9a-f]{8}\.so[^/]*$")
@@ -156,6 +160,33 @@ def read_wheel_facts(
 def facts_of_file(path: BinaryIO, name: str) -> CandidateFacts:
     """What the libraries of a whole wheel on disk say (after its download)."""
     return _read(_FromDisk(path), read_members(path, name), name, 1 << 62)
+
+
+def facts_of_folder(
+    folder: Path, paths: Iterable[str], sha256: str, shelf: Shelf | None = None
+) -> CandidateFacts:
+    """What the libraries of an unpacked wheel say, whatever their size; each file is mapped.
+
+    Remembered by the wheel's digest, apart from what a look at it while locking found: what lies
+    on one machine must not decide what is locked there.
+    """
+    kept = shelf.recall(_INSTALLED_KIND, sha256) if shelf is not None else None
+    if kept is not None:
+        return _parse_facts(kept)
+    found: list[WheelLibrary] = []
+    isa = ""
+    for path in sorted(path for path in paths if _LIBRARY.search(path)):
+        with (folder / path).open("rb") as file:
+            if not os.fstat(file.fileno()).st_size:
+                continue
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                library, newest = _library(path, data)
+        isa = max(isa, newest, key=_version_key)
+        found += [library] if library is not None else []
+    facts = facts_from_libraries(found, ptx_isa=isa, how="its own libraries")
+    if shelf is not None:
+        shelf.remember(_INSTALLED_KIND, sha256, _render_facts(facts))
+    return facts
 
 
 def _read(pieces: _Pieces, members: tuple[Member, ...], name: str, limit: int) -> CandidateFacts:

@@ -71,7 +71,7 @@ def examine(
             hidden = desk.hidden(wheel)
         if hidden is not None and hidden.says_something:
             known[wheel.package] = combine([hidden])
-            reason = _contradiction(hidden, world)
+            reason = world.contradiction(wheel.package, hidden)
             if reason:
                 excluded[wheel.package, wheel.version] = reason
     chosen = {wheel.package: known[wheel.package] for wheel in ordered if wheel.package in known}
@@ -100,14 +100,6 @@ def _called(
         for wheel, listing in directories.items()
         if listing is not None
     }
-
-
-def _contradiction(facts: CandidateFacts, world: World) -> str | None:
-    if world.refuses_cuda and facts.majors:
-        return f"its libraries link CUDA {facts.majors[0]}"
-    if world.major is None or not facts.majors or world.major in facts.majors:
-        return None
-    return f"its libraries link CUDA {facts.majors[0]} ({', '.join(facts.needs)})"
 
 
 def _provided(

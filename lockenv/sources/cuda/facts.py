@@ -117,7 +117,14 @@ class CandidateFacts:
         return any(capability_key(code) <= capability_key(capability) for code in self.ptx)
 
 
-def _replace(facts: CandidateFacts, **changes: tuple[int, ...] | tuple[str, ...]) -> CandidateFacts:
+def without_major(facts: CandidateFacts) -> CandidateFacts:
+    """The facts without the major and toolkit that they claim."""
+    return _replace(facts, majors=(), toolkit=None)
+
+
+def _replace(
+    facts: CandidateFacts, **changes: tuple[int, ...] | tuple[str, ...] | None
+) -> CandidateFacts:
     values = {name: getattr(facts, name) for name in CandidateFacts.__slots__}
     return CandidateFacts(**{**values, **changes})
 
@@ -229,10 +236,14 @@ def facts_from_table(wheel: WheelFile) -> CandidateFacts | None:
         how = f"as read from {row.file}" if row else ""
     if row is None:
         return None
-    found = facts_from_libraries(row.libraries, is_partial=row.partial, how=how)
-    if wheel.package in wheels().side_libraries:
-        return _replace(found, archs=(), ptx=())
-    return found
+    return side_facts(
+        wheel.package, facts_from_libraries(row.libraries, is_partial=row.partial, how=how)
+    )
+
+
+def side_facts(package: str, facts: CandidateFacts) -> CandidateFacts:
+    """The facts without GPU code, for what is used only on the GPUs that it has code for."""
+    return _replace(facts, archs=(), ptx=()) if package in wheels().side_libraries else facts
 
 
 def facts_from_range(wheel: WheelFile) -> CandidateFacts | None:

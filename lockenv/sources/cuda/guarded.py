@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from packaging.version import InvalidVersion, Version
 
 from lockenv.resolve import Foresight, Rejected
-from lockenv.sources.cuda.virtual import DRIVER, MAJOR, TOOLKIT
+from lockenv.sources.cuda.world import refusal
 from lockenv.tables.cuda import components
 from lockenv.values import dataclass, field
 
@@ -142,14 +142,8 @@ class GuardedSource:
     ) -> Sequence[VirtualRequirement]:
         unmet = self._unmet(asks)
         if unmet:
-            order = {DRIVER: 0, MAJOR: 1, TOOLKIT: 2}
-            unmet.sort(key=lambda ask: (order.get(ask.identifier, 3), ask.identifier))
-            if unmet[0].identifier == DRIVER:
-                # The driver is why the major is not sought: one reason is enough.
-                unmet = [ask for ask in unmet if ask.identifier != MAJOR]
             name = candidate.identifier.name
-            reasons = "; ".join(dict.fromkeys(ask.text for ask in unmet))
-            self._rejected.setdefault(name, {})[candidate.version_text] = f"needs {reasons}"
+            self._rejected.setdefault(name, {})[candidate.version_text] = refusal(unmet)
         return asks
 
     def prefetch(self, identifiers: Iterable[Identifier]) -> None:

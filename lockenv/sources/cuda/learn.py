@@ -16,6 +16,7 @@ from lockenv.sources.cuda.facts import (
     facts_from_requirements,
     facts_from_table,
     facts_from_version,
+    without_major,
 )
 from lockenv.tables.cuda import components, wheels
 
@@ -74,12 +75,13 @@ class Desk:
         by_version = facts_from_version(wheel.version)
         by_name = facts_from_name(wheel.package, wheel.version)
         table = facts_from_table(wheel)
-        found = [f for f in (by_version, pins, by_name, table) if f is not None]
-        if table is None:
-            span = facts_from_range(wheel)
-            contents = self._read(wheel, requirements, (by_version, pins, by_name, span))
-            found += [f for f in (contents, span) if f is not None]
-        return combine(found)
+        said = [f for f in (by_version, pins, by_name) if f is not None]
+        if table is not None:
+            return combine(_believed(said, table))
+        span = facts_from_range(wheel)
+        contents = self._read(wheel, requirements, (by_version, pins, by_name, span))
+        found = said if contents is None else _believed(said, contents)
+        return combine([*found, *([span] if span is not None else [])])
 
     def _read(
         self,
@@ -147,6 +149,18 @@ class Desk:
         if wheel.package in wheels().quiet:
             return None
         return self._look_inside(wheel, min(self._read_limit, _SMALL), glance=True)
+
+
+def _believed(said: Sequence[CandidateFacts], read: CandidateFacts) -> list[CandidateFacts]:
+    """What names and metadata say, and what the wheel holds, in the order of trust.
+
+    Contents count last, but where the libraries, all of them read, link another major than was
+    said: what is linked is what the loader looks for.
+    """
+    majors = next((f.majors for f in said if f.majors), ())
+    if read.is_partial or not read.majors or not majors or set(read.majors) & set(majors):
+        return [*said, read]
+    return [read, *(without_major(f) for f in said)]
 
 
 def _suggests(requirement: str) -> bool:

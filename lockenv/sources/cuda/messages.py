@@ -185,9 +185,26 @@ def _ways(ask: CudaAsk, means: Means) -> Iterator[_Way]:
     if ask.refuses_cuda:
         yield lambda _: "remove cuda = false", replace(ask, refuses_cuda=False)
         return
-    fleet = ask.fleet
-    if fleet is None:
+    yield from _wider(ask, ask.fleet or Fleet())
+    yield from _fewer(ask)
+
+
+def _fewer(ask: CudaAsk) -> Iterator[_Way]:
+    """Each package left out, where something is left."""
+    names = {root.requirement.identifier.name: None for root in ask.roots}
+    if len(names) < 2:
         return
+    for name in names:
+        rest = tuple(r for r in ask.roots if r.requirement.identifier.name != name)
+        yield _leaves_out(name), replace(ask, roots=rest)
+
+
+def _leaves_out(name: str) -> Callable[[CudaResolution], str]:
+    return lambda _: f"leave {name} out, or ask for it in an environment of its own"
+
+
+def _wider(ask: CudaAsk, fleet: Fleet) -> Iterator[_Way]:
+    """A newer driver, any toolkit, fewer GPUs."""
     if fleet.driver is not None:
         for major in sorted(drivers().floors):
             floor = drivers().floors[major]

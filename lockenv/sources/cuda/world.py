@@ -17,7 +17,7 @@ from lockenv.tables.cuda import Driver, components, drivers, minor_of, wheels
 from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from lockenv.resolve import Identifier
     from lockenv.sources.cuda.facts import CandidateFacts
@@ -71,6 +71,13 @@ class World:
         if self.major is not None and self.major in facts.majors:
             facts = facts.for_major(self.major)
         return tuple(self._asks(package, facts))
+
+    def contradiction(self, package: str, facts: CandidateFacts) -> str | None:
+        """Why a package that turned out to be like this cannot be here; None where it can."""
+        source = self.source()
+        asks = self.asks(package, facts, complete=False)
+        unmet = [a for a in asks if not any(source.candidates(a.identifier, [a]))]
+        return refusal(unmet) if unmet else None
 
     def _asks(self, package: str, facts: CandidateFacts) -> Iterator[VirtualRequirement]:
         reason = f" ({facts.how[0]})" if facts.how else ""
@@ -127,6 +134,16 @@ class World:
         branch = ptx_branch(facts)
         driver = self.fleet.driver
         return driver is None or branch is None or driver.branch >= branch
+
+
+def refusal(unmet: Iterable[VirtualRequirement]) -> str:
+    """What a candidate needs that an attempt has not, in words, the driver first."""
+    order = {DRIVER: 0, MAJOR: 1, TOOLKIT: 2}
+    rows = sorted(unmet, key=lambda ask: (order.get(ask.identifier, 3), ask.identifier))
+    if rows[0].identifier == DRIVER:
+        # The driver is why the major is not sought: one reason is enough.
+        rows = [ask for ask in rows if ask.identifier != MAJOR]
+    return f"needs {'; '.join(dict.fromkeys(ask.text for ask in rows))}"
 
 
 def ptx_branch(facts: CandidateFacts) -> int | None:
