@@ -7,6 +7,7 @@ value of unknown type is looked at.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from lockenv.values import dataclass
@@ -27,6 +28,14 @@ _KINDS: dict[type, str] = {
     dict: "a table",
     type(None): "null",
 }
+
+
+def parse_json(text: str | bytes) -> object:
+    """The value that JSON text stands for; ValueError if it is none, or nested without end."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,10 @@ still have are understood.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from lockenv.errors import InputError
-from lockenv.fields import Fields
+from lockenv.fields import Fields, parse_json
 from lockenv.host.gpu import Gpu, GpuHost, compare
 from lockenv.tables.cuda import drivers
 from lockenv.values import dataclass
@@ -56,7 +55,7 @@ class NodeFit:
 def parse_nodes(text: str) -> tuple[Node, ...]:
     """The nodes of a document, sorted by name. Raises InputError if it is no list of nodes."""
     try:
-        document = json.loads(text)
+        document = parse_json(text)
     except ValueError as error:
         raise _no_nodes(str(error)) from error
     if not isinstance(document, dict) or not isinstance(document.get("items"), list):
@@ -109,7 +108,8 @@ def _driver(labels: Mapping[str, str]) -> str | None:
 
 def _capability(labels: Mapping[str, str]) -> str | None:
     major, minor = _label(labels, "gpu.compute.major"), _label(labels, "gpu.compute.minor")
-    if major.isdecimal() and minor.isdecimal():
+    # Nobody counts so far; int() of a very long text takes long, or refuses.
+    if major.isdecimal() and minor.isdecimal() and len(major + minor) < 10:
         return f"{int(major)}.{int(minor)}"
     product = _label(labels, "gpu.product")
     return drivers().capability_of(product) if product else None

@@ -7,14 +7,13 @@ hanging driver cannot take lockenv along; nothing here prints or raises.
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockenv.fields import Fields
+from lockenv.fields import Fields, parse_json
 from lockenv.model import Finding
 from lockenv.tables.cuda import (
     Driver,
@@ -128,7 +127,7 @@ def _ask_child(label: str, libraries: Sequence[str], seconds: float) -> Fields |
     command = [sys.executable, "-I", "-S", str(child), label, *libraries]
     try:
         done = subprocess.run(command, capture_output=True, timeout=seconds, check=False)
-        parsed = json.loads(done.stdout.decode("utf-8", "replace").strip().rpartition("\n")[2])
+        parsed = parse_json(done.stdout.decode("utf-8", "replace").strip().rpartition("\n")[2])
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
     return Fields(parsed) if isinstance(parsed, dict) else None

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from lockenv.formats.debian import compare_versions
 from lockenv.lockfile.views import Thing, things
@@ -177,7 +177,7 @@ def _direction(was: Thing, now: Thing) -> str:
     else:
         try:
             before, after = Version(was.version), Version(now.version)
-        except InvalidVersion:
+        except ValueError:
             return "changed"
         order = (before > after) - (before < after)
     return {-1: "up", 0: "changed", 1: "down"}[order]

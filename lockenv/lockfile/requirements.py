@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,7 +34,7 @@ def parsed_requirement(text: str) -> Requirement:
     """The requirement; ValueError if it is none. Callers must not change it."""
     try:
         requirement = Requirement(text)
-    except InvalidRequirement as error:
+    except ValueError as error:
         raise ValueError(str(error)) from None
     requirement.name = canonicalize_name(requirement.name)
     return requirement
@@ -54,7 +54,7 @@ def is_prerelease(version: str) -> bool:
     """Whether PEP 440 calls it a pre-release; what is no version is none."""
     try:
         return Version(version).is_prerelease
-    except InvalidVersion:
+    except ValueError:
         return False
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
 import tomlkit
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from tomlkit.items import Array, InlineTable
 
@@ -285,7 +285,7 @@ def _name(member: object, where: Where) -> str | None:
         return found[1] if found and "|" not in text else None
     try:
         return canonicalize_name(Requirement(fill_placeholders(text, _ANY)).name)
-    except InvalidRequirement:
+    except ValueError:
         return None
 
 

@@ -6,10 +6,10 @@ import re
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit, urlunsplit
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import InvalidName, canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 _PYTHON = re.compile(r"3\.(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})(?:(?:a|b|rc)\d{1,2})?)?t?")
 _AGE = re.compile(r"\s*(\d{1,5})\s*(hour|day|week)s?\s*")
@@ -89,7 +89,7 @@ def parse_version(text: str) -> str:
     """A version of PEP 440, kept as written."""
     try:
         Version(text)
-    except InvalidVersion as error:
+    except ValueError as error:
         raise ValueError("PEP 440 has no such version") from error
     return text
 
@@ -98,7 +98,7 @@ def parse_specifiers(text: str) -> SpecifierSet:
     """A set of version specifiers (PEP 440)."""
     try:
         return SpecifierSet(text)
-    except InvalidSpecifier as error:
+    except ValueError as error:
         raise ValueError('write specifiers as in ">=3.11,<4"') from error
 
 
@@ -145,7 +145,7 @@ def parse_requirement(text: str) -> Requirement:
     """A requirement (PEP 508); what is wrong with it, and a hint, stand in the complaint."""
     try:
         requirement = Requirement(text)
-    except InvalidRequirement as error:
+    except ValueError as error:
         reason = str(error).partition("\n")[0]
         raise ValueError(f"{reason[:1].lower()}{reason[1:]}") from error
     if requirement.url:

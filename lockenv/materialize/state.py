@@ -12,7 +12,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from lockenv.fields import Fields
+from lockenv.fields import Fields, parse_json
 from lockenv.values import dataclass, field, replace
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def _stamp(path: Path) -> list[int] | None:
 
 def _read_state(root: Path) -> Fields | None:
     try:
-        document = json.loads((root / STATE_NAME).read_bytes())
+        document = parse_json((root / STATE_NAME).read_bytes())
     except (OSError, ValueError):
         return None
     if not isinstance(document, dict) or document.get("format") != FORMAT:

@@ -7,12 +7,11 @@ told of first, so the host's driver stands before one that the image may hold.
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 from pathlib import Path
 
-from lockenv.fields import Fields
+from lockenv.fields import Fields, parse_json
 from lockenv.sandbox.inside_root import Shared
 
 #: Where the driver's libraries are seen inside; put before LD_LIBRARY_PATH.
@@ -37,7 +36,7 @@ def _from_cdi() -> tuple[Shared, ...]:
     for folder in _CDI:
         for file in sorted(folder.glob("*.json")) if folder.is_dir() else ():
             try:
-                document = json.loads(file.read_bytes())
+                document = parse_json(file.read_bytes())
             except (OSError, ValueError):
                 continue
             if isinstance(document, dict) and "gpu" in str(document.get("kind", "")):

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockenv.fields import Fields
+from lockenv.fields import Fields, parse_json
 from lockenv.tables.addresses import CONTAINER_REGISTRY, CONTAINER_REGISTRY_LOGIN
 from lockenv.values import dataclass, field
 
@@ -132,8 +131,8 @@ def parse_logins(text: str) -> _File:
 
 def _parsed(text: str) -> Fields:
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
+        document = parse_json(text)
+    except ValueError:
         document = None
     return Fields(document if isinstance(document, dict) else {})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from lockenv.tables.cuda import components
@@ -25,7 +25,7 @@ def parse_toolkit(text: str) -> SpecifierSet:
         return SpecifierSet(f"=={text}" if whole else f"=={text}.*")
     try:
         return SpecifierSet(text)
-    except InvalidSpecifier as error:
+    except ValueError as error:
         raise ValueError(str(error)) from error
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from packaging.requirements import Requirement
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from lockenv.errors import FaultsError, NoSolutionError
 from lockenv.fields import Fault
@@ -181,7 +181,7 @@ class CudaAnswer:
 def _is_newer(version: str, chosen: str) -> bool:
     try:
         return Version(version) > Version(chosen)
-    except InvalidVersion:
+    except ValueError:
         return False
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from lockenv.errors import InputError
@@ -117,7 +117,7 @@ def _name_and_version(text: str, written: str, *, exact: str) -> tuple[str, str]
         return name.strip(), version.lstrip("=").strip()
     try:
         requirement = Requirement(text)
-    except InvalidRequirement as error:
+    except ValueError as error:
         raise InputError(
             "invalid-package",
             f"{written!r} names no package to upgrade",

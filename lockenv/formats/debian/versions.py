@@ -11,6 +11,9 @@ VersionKey: TypeAlias = tuple[int, tuple[tuple[str, int], ...], tuple[tuple[str,
 
 _PARTS = re.compile(r"([^0-9]*)([0-9]*)")
 _VALID = re.compile(r"(?:[0-9]{1,10}:)?[0-9A-Za-z.+~:-]+", re.ASCII)
+#: The longest text that is taken for a version: file names end at 255 bytes, and Python refuses to
+#: read numbers of more than 4,300 digits.
+_LONGEST = 4000
 #: The end of a part sorts after a tilde and before everything else; letters before the rest.
 _END = "\x02"
 _ORDER = {ord("~"): "\x01"} | {
@@ -22,7 +25,7 @@ _ORDER = {ord("~"): "\x01"} | {
 
 def is_version(text: str) -> bool:
     """Whether the text can be a version at all."""
-    return _VALID.fullmatch(text) is not None
+    return len(text) <= _LONGEST and _VALID.fullmatch(text) is not None
 
 
 def _parts(text: str) -> tuple[tuple[str, int], ...]:
@@ -37,12 +40,12 @@ def _parts(text: str) -> tuple[tuple[str, int], ...]:
 @lru_cache(maxsize=1 << 16)
 def version_key(version: str) -> VersionKey:
     """A value that compares as the version does; anything that is no version sorts somewhere."""
-    head, colon, rest = version.partition(":")
+    head, colon, rest = version[:_LONGEST].partition(":")
     epoch = 0
     if colon and head.isascii() and head.isdecimal():
         epoch = int(head)
     elif colon:
-        rest = version
+        rest = version[:_LONGEST]
     else:
         rest = head
     upstream, dash, revision = rest.rpartition("-")

@@ -5,12 +5,12 @@ PEP 503, 592, 629, 658, 691, 700, 714 and 792.
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
+from lockenv.fields import parse_json
 from lockenv.formats.index.listing import (
     ListedFile,
     Listing,
@@ -66,8 +66,8 @@ def parse_files(body: bytes, *, content_type: str, url: str) -> Sequence[Row]:
 
 def _parse_json(body: bytes, url: str) -> tuple[tuple[str, str], list[Row]]:
     try:
-        document: object = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        document: object = parse_json(body)
+    except ValueError as error:
         raise ListingError(f"it is no JSON: {error}") from error
     if not isinstance(document, dict):
         raise ListingError("its JSON is no object")
@@ -217,7 +217,7 @@ def _parse_html(text: str, url: str, *, flat: bool = False) -> tuple[tuple[str, 
     else:
         meta, base, (found, anchors) = _meta(text), "", _scan(text)
     _check_version(meta.get("pypi:repository-version", "1.0"))
-    here = urljoin(url, base) if base else url
+    here = _address(url, base) if base else url
     files = (_html_file(anchor, here) for anchor in anchors)
     found += [row_of(file) for file in files if file is not None]
     if (
@@ -281,8 +281,11 @@ def _walk(text: str) -> tuple[dict[str, str], str, Iterable[_Anchor]]:
     from lockenv.formats.index.walker import Walker  # noqa: PLC0415 - start-up
 
     walker = Walker()
-    walker.feed(text)
-    walker.close()
+    try:
+        walker.feed(text)
+        walker.close()
+    except ValueError as error:
+        raise ListingError(f"its HTML cannot be read: {error}") from error
     return walker.meta, walker.base, [_Anchor(*one) for one in walker.anchors]
 
 
@@ -294,7 +297,8 @@ def _html_file(anchor: _Anchor, base: str) -> ListedFile | None:
     address, _, fragment = href.partition("#")
     # The last part of the address is the file's name (PEP 503 wants the text to be the same).
     filename = unquote(address.partition("?")[0].rpartition("/")[2])
-    if not _is_plain(filename):
+    # What is no distribution may be any address: a page may link to its keeper's mail.
+    if not _is_plain(filename) or not _FILE_ENDING.search(filename):
         return None
     digest = _digest(fragment.partition("&")[0].replace("=", ":", 1))
     time = attributes.get("data-upload-time")
@@ -370,10 +374,17 @@ def _join(base: str, reference: str) -> str:
     # Most references are absolute, and joining is slow.
     if reference.startswith(("https://", "http://")) and " " not in reference:
         return reference if reference.isascii() else quote(reference, safe=_URL_SAFE)
-    joined = urljoin(base, reference.strip())
+    joined = _address(base, reference.strip())
     if urlsplit(joined).scheme not in {"https", "http", "file"}:
         raise ListingError(f"it links to {joined[:100]!r}, which is no address of a file")
-    return quote(joined, safe=_URL_SAFE)
+    return quote(joined, safe=_URL_SAFE, errors="replace")
+
+
+def _address(base: str, reference: str) -> str:
+    try:
+        return urljoin(base, reference)
+    except ValueError:  # such as a bracket without its other half, where a host should be
+        raise ListingError(f"it links to {reference[:100]!r}, which is no address") from None
 
 
 #: Everything that may stand in an address as it is.

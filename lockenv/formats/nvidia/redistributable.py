@@ -7,11 +7,10 @@ the others. Sizes are strings. A part that exists for several CUDA majors has an
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING
 
-from lockenv.fields import Fields, render_path
+from lockenv.fields import Fields, parse_json, render_path
 from lockenv.formats.wheel import path_fault
 from lockenv.values import dataclass
 
@@ -82,8 +81,8 @@ def parse_redistributables(body: bytes) -> RedistributableManifest:
     if len(body) > LIMIT:
         raise RedistributableError(f"it is larger than {LIMIT} bytes")
     try:
-        document = json.loads(body.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
+        document = parse_json(body)
+    except ValueError as error:
         raise RedistributableError(f"it is no JSON: {error}") from error
     if not isinstance(document, dict):
         raise RedistributableError("it is no table")

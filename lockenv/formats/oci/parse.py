@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING
 
 from lockenv.errors import IntegrityError
-from lockenv.fields import Fields, render_path
+from lockenv.fields import Fields, parse_json, render_path
 from lockenv.formats.oci.documents import (
     MANIFEST_TYPE,
     Descriptor,
@@ -26,7 +25,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 
 def _open(text: bytes, name: str) -> Fields:
     try:
-        document = json.loads(text) if len(text) <= LARGEST_DOCUMENT else None
+        document = parse_json(text) if len(text) <= LARGEST_DOCUMENT else None
     except ValueError:
         document = None
     if not isinstance(document, dict):

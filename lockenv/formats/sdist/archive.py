@@ -83,8 +83,14 @@ def _sound(name: str) -> Iterator[None]:
         EOFError,
         RuntimeError,
         ValueError,
-        gzip.BadGzipFile,
+        OverflowError,
+        IndexError,  # zipfile, for a member without a name
     ) as error:
+        raise _broken(name, str(error)) from error
+    except OSError as error:
+        # The decoders of gzip and bzip2 say so of broken data; what the disk refuses has a number.
+        if error.errno is not None:
+            raise
         raise _broken(name, str(error)) from error
 
 

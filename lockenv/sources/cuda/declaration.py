@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 
 from lockenv.fields import Fault, nearest
 from lockenv.tables.cuda import (
@@ -333,7 +333,7 @@ class _Check:
                 continue
             try:
                 SpecifierSet(value)
-            except InvalidSpecifier:
+            except ValueError:
                 self._complain(
                     f'{key} is "{value[:60]}", which is no version specifier',
                     key,

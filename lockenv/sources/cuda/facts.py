@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.version import InvalidVersion, Version
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 from lockenv.tables.cuda import (
     WheelLibrary,
@@ -186,7 +186,7 @@ def facts_from_requirements(texts: Iterable[str]) -> CandidateFacts | None:
     for text in texts:
         try:
             requirement = Requirement(text)
-        except InvalidRequirement:
+        except ValueError:
             continue
         name = requirement.name.lower().replace("_", "-").replace(".", "-")
         known = name == "cuda-toolkit" or components().is_runtime(name)
@@ -347,5 +347,5 @@ def combine(found: Sequence[CandidateFacts]) -> CandidateFacts:
 def _public(version: str) -> str:
     try:
         return Version(version).public
-    except InvalidVersion:
+    except ValueError:
         return version

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from lockenv.resolve import Foresight, Rejected
 from lockenv.sources.cuda.world import refusal
@@ -184,7 +184,7 @@ def _newest_first(rows: Iterable[Rejected]) -> list[Rejected]:
 def _version_key(text: str) -> tuple[int, Version | str]:
     try:
         return 1, Version(text)
-    except InvalidVersion:
+    except ValueError:
         return 0, text
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
 
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from lockenv.errors import InputError
 from lockenv.fetch import path_of, redacted
@@ -100,7 +100,7 @@ class Direct:
         try:
             wheel = parse_wheel_name(file.filename)
             version = Version(wheel.version)
-        except (ValueError, InvalidVersion) as error:
+        except ValueError as error:
             raise _useless(name, url, str(error)) from error
         if canonicalize_name(wheel.name) != name:
             raise _useless(name, url, f"it is a wheel of {canonicalize_name(wheel.name)}")

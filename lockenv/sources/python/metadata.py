@@ -6,7 +6,6 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion
 
 from lockenv.errors import IntegrityError, LockenvError
 from lockenv.fetch import Memo, redacted
@@ -75,7 +74,7 @@ class Reader:
             raise UnusableCandidateError(f"{release.file.filename}: nothing tells its version")
         try:
             named = replace(release, version=version_of(metadata.version))
-        except InvalidVersion as error:
+        except ValueError as error:
             raise UnusableCandidateError(f"{release.file.filename}: {error}") from error
         _check_identity(named, metadata)
         return named
@@ -283,7 +282,7 @@ def _check_identity(release: Release, metadata: CoreMetadata) -> None:
     """The file's name and its metadata must agree, or one of them lies (PEP 427, PEP 625)."""
     try:
         version = version_of(metadata.version)
-    except InvalidVersion as error:
+    except ValueError as error:
         raise UnusableCandidateError(
             f"{release.file.filename}: its metadata have the version {metadata.version!r}"
         ) from error

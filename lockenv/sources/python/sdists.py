@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from typing import TYPE_CHECKING
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from lockenv.fields import Fields
@@ -68,7 +68,7 @@ def build_system_of(body: bytes) -> BuildSystem:
     try:
         for text in requires:
             Requirement(text)
-    except InvalidRequirement as error:
+    except ValueError as error:
         raise MetadataError(f"its build-system asks for what is no requirement: {error}") from error
     if fields.faults or not fields.has("requires"):
         raise MetadataError("its build-system has no list of requirements")
@@ -163,7 +163,7 @@ def with_extra(line: str, extra: str) -> str:
     """A requirement line as core metadata write it for an extra."""
     try:
         requirement = Requirement(line)
-    except InvalidRequirement:
+    except ValueError:
         return line
     condition = f'extra == "{canonicalize_name(extra)}"'
     marker = requirement.marker

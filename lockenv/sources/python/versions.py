@@ -9,9 +9,9 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from packaging.markers import InvalidMarker, Marker
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from lockenv.values import dataclass
@@ -69,7 +69,7 @@ def requirement_of(text: str) -> Line | str:
             marker = _marker_of(condition.strip()) if semicolon else None
             return Line(match[1], extras, specifier, None, marker)
         whole = Requirement(text)
-    except (InvalidRequirement, InvalidSpecifier, InvalidMarker) as error:
+    except ValueError as error:
         return str(error).partition("\n")[0]
     return Line(whole.name, frozenset(whole.extras), whole.specifier, whole.url, whole.marker)
 
@@ -97,7 +97,7 @@ def admits_python(condition: str, python: str) -> bool:
     """
     try:
         return specifier_of(condition).contains(python, prereleases=True)
-    except InvalidSpecifier:
+    except ValueError:
         return True
 
 

@@ -292,3 +292,16 @@ def test_no_html_breaks_the_reader(text: str) -> None:
             read_html(page)
         except ListingError:
             continue
+
+
+@pytest.mark.parametrize(
+    "link", ["mailto:keeper@index.example", "ftp://old.example/", "http://[broken/", "?C=M;O=A"]
+)
+def test_a_link_that_is_no_file_does_not_spoil_a_page(link: str) -> None:
+    body = f'<a href="{link}">x</a><a href="demo-1.0.tar.gz">demo-1.0.tar.gz</a>'.encode()
+
+    listing = parse_page(
+        "demo", body, content_type="text/html", url="https://index.example/simple/demo/"
+    )
+
+    assert list(listing.versions) == ["1.0"]
