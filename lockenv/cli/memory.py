@@ -19,7 +19,6 @@ from lockenv.cli.remembered import (
     digest_of,
     digest_of_names,
     is_own,
-    key_of,
     times_of,
 )
 from lockenv.settings import config_files
@@ -30,12 +29,13 @@ if TYPE_CHECKING:
     from lockenv.cli.app import Invocation
     from lockenv.cli.remembered import Question
     from lockenv.workflows.files import Witness
+    from lockenv.workflows.lock import LockOutcome
     from lockenv.workflows.sync import SyncOutcome
 
 #: Questions kept at once; then the older half goes. One costs about two kilobytes.
 _MOST = 512
 #: An answer longer than this is seldom asked for again.
-_LARGEST = 1 << 18
+_LARGEST = 1 << 21
 
 Fact = tuple[str, str, str]
 
@@ -48,6 +48,28 @@ def keep_check(invocation: Invocation, witness: Witness, status: int) -> None:
     if witness.is_torn:
         return
     keep(invocation.question, facts, Answer(status, invocation.output.printed))
+
+
+def keep_lock(invocation: Invocation, witness: Witness, outcome: LockOutcome) -> None:
+    """Keep what `lock` wrote and said, for as long as the pages that decided it are fresh."""
+    question = invocation.question.roaming if invocation.question is not None else None
+    if question is None or witness.is_torn or outcome.trail is None:
+        return
+    pages = [
+        ("page", path, f"{fresh_until!r} {mtime} {size} {number}")
+        for path, fresh_until, mtime, size, number in outcome.trail
+    ]
+    facts = [*_relative(_witnessed(witness), question.base), *_configured(invocation), *pages]
+    text = outcome.text if outcome.is_written else ""
+    keep(question, facts, Answer(0, invocation.output.printed, written=text))
+
+
+def _relative(facts: list[Fact], base: str) -> list[Fact]:
+    """The facts with paths of the project relative to its folder."""
+    return [
+        (kind, f"@{path.removeprefix(base)}" if f"{path}/".startswith(f"{base}/") else path, found)
+        for kind, path, found in facts
+    ]
 
 
 def keep_sync(
@@ -128,6 +150,8 @@ def keep(question: Question, facts: Iterable[Fact], answer: Answer) -> None:
         str(answer.status),
         root,
         digest,
+        answer.written,
+        answer.tree,
         *(part for pair in answer.printed for part in pair),
     ]
     if any("\0" in part for part in rest) or any(found.startswith("error") for *_, found in listed):
@@ -140,7 +164,7 @@ def keep(question: Question, facts: Iterable[Fact], answer: Answer) -> None:
         if not is_own(folder.lstat()):
             return
         # Anew: the folder is part of every question, and it may only stand there since just now.
-        key = key_of(question.asked, question.folder)
+        key = question.key
         body = "\0".join([FORM, key, *rest]).encode("utf-8", "surrogateescape")
         if len(body) <= _LARGEST:
             _make_room(folder)

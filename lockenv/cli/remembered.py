@@ -7,6 +7,10 @@ and a few times of it. So the answer is kept in the store beside what it followe
 (`lockenv.cli.memory`), and here it is given again while all of that still stands. Contents are
 compared by digest, never by time alone; no clock is asked.
 
+What `lock` comes to follows from the same and from pages of the store, for as long as these are
+fresh: the one answer that a clock ends. It holds in every folder with the same files, and so does
+the way to an environment that this machine has made before (`lockenv.cli.roaming`).
+
 Trusted is only what this user alone can have written: the folder and the file must belong to the
 user and be closed to everybody else. The folder's own number is part of every question, so that a
 store that was carried here from elsewhere answers nothing; where ``CI`` is set nothing is
@@ -28,9 +32,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 #: Raised when an entry's form or the meaning of a fact changes.
-FORM = "lockenv answer 1"
+FORM = "lockenv answer 2"
 #: How much of an entry's start is its own digest, in hexadecimal, and a line feed.
 _DIGITS = 64
+#: However long a server allows, as in `lockenv.fetch`: a page from the future had a wrong clock.
+_LONGEST_FRESH = 86400.0
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - pathlib is heavy
 
 #: Options that take the next word, so that a verb and a command can be told from values.
@@ -47,7 +53,8 @@ class Answer:
     """What a command came to: its status and what it printed, or the environment to run in.
 
     ``printed`` are pairs of "out" or "err" and a text. ``environment`` is the root of an
-    environment and its digest, for `run`.
+    environment and its digest, for `run`. ``written`` is the text of the lock, where one was
+    written; ``tree`` the file that says how the environment was made, where one was.
     """
 
     def __init__(
@@ -55,27 +62,53 @@ class Answer:
         status: int,
         printed: "Sequence[tuple[str, str]]" = (),
         environment: "tuple[str, str] | None" = None,
+        *,
+        written: str = "",
+        tree: str = "",
     ) -> None:
         self.status = status
         self.printed = tuple(printed)
         self.environment = environment
+        self.written = written
+        self.tree = tree
 
 
 class Question:
     """A command line that may have an answer, the folder where it would be kept, the program now.
 
-    ``words`` is the command of a `run`, which is no part of what is ``asked``.
+    ``words`` is the command of a `run`, which is no part of what is ``asked``. ``place`` is what
+    tells where the question is asked: the working folder, or for a question that roams a digest
+    of the project's files; then ``base`` is the project's folder, which facts are relative to.
+    ``roaming`` is the question as one that roams, where it can, as it was when it was asked.
     """
 
-    def __init__(self, asked: "list[str]", words: "tuple[str, ...]", folder: str) -> None:
+    roaming: "Question | None" = None
+
+    def __init__(
+        self,
+        asked: "list[str]",
+        words: "tuple[str, ...]",
+        folder: str,
+        *,
+        place: str = "",
+        base: str = "",
+        program: str = "",
+    ) -> None:
         self.asked = asked
         self.words = words
         self.folder = folder
-        self.program = program_state()
+        self.place = place or os.getcwd()  # noqa: PTH109 - pathlib is heavy
+        self.base = base
+        self.program = program or program_state()
+
+    @property
+    def key(self) -> str:
+        """The name of the question, and of the file of its answer."""
+        return key_of(self.asked, self.folder, self.place)
 
     def answer(self) -> "Answer | None":
         """The kept answer, if everything that it followed from still stands."""
-        key = key_of(self.asked, self.folder)
+        key = self.key
         data = _own_bytes(f"{self.folder}/{key}")
         if data is None or data[:_DIGITS] != digest_of(data[_DIGITS + 1 :]).encode():
             return None
@@ -84,12 +117,14 @@ class Question:
             return None
         for _ in range(int(next(fields))):
             kind, path, found = next(fields), next(fields), next(fields)
-            if FACTS[kind](path) != found:
+            if not still_stands(kind, self.base + path[1:] if path[:1] == "@" else path, found):
                 return None
         status, root, digest = int(next(fields)), next(fields), next(fields)
+        written, tree = next(fields), next(fields)
         rest = list(fields)
         printed = tuple(zip(rest[::2], rest[1::2], strict=True))
-        return Answer(status, printed, (root, digest) if root else None)
+        environment = (root, digest) if root else None
+        return Answer(status, printed, environment, written=written, tree=tree)
 
 
 def remembered_status(arguments: "list[str]", question: "Question | None") -> "int | None":
@@ -100,15 +135,19 @@ def remembered_status(arguments: "list[str]", question: "Question | None") -> "i
     if arguments == ["--version"]:
         from lockenv import __version__  # noqa: PLC0415 - start-up
 
-        return _give(Answer(0, [("out", f"lockenv {__version__}\n")]))
-    try:
-        answer = None if question is None else question.answer()
-    except (OSError, ValueError, KeyError, StopIteration):
-        answer = None  # an entry that makes no sense is no answer
-    if question is None or answer is None:
+        return give(Answer(0, [("out", f"lockenv {__version__}\n")]))
+    if question is None:
         return None
+    try:
+        answer = question.answer()
+    except UNKNOWN:
+        answer = None
+    if answer is None:
+        from lockenv.cli.roaming import roaming_status  # noqa: PLC0415 - start-up
+
+        return roaming_status(question)
     if answer.environment is None:
-        return _give(answer)
+        return give(answer)
     from lockenv.workflows.variables import environment, find_program  # noqa: PLC0415 - start-up
 
     variables = environment(os.environ, *answer.environment)
@@ -118,7 +157,12 @@ def remembered_status(arguments: "list[str]", question: "Question | None") -> "i
     return None
 
 
-def _give(answer: Answer) -> int:
+#: What an entry that makes no sense raises: it is no answer.
+UNKNOWN = (OSError, ValueError, KeyError, StopIteration)
+
+
+def give(answer: Answer) -> int:
+    """Print what a command printed; its status."""
     for stream, text in answer.printed:
         (sys.stdout if stream == "out" else sys.stderr).write(text)
     return answer.status
@@ -131,7 +175,7 @@ def _become(
     # As the signal module, without its enumerations: what Python ignores, a program must not.
     import _signal  # type: ignore[import-not-found]  # noqa: PLC0415 - no stub has it; only here
 
-    _give(answer)
+    give(answer)
     sys.stdout.flush()
     sys.stderr.flush()
     ignored = [getattr(_signal, name, None) for name in ("SIGPIPE", "SIGXFSZ")]
@@ -151,7 +195,7 @@ def question_of(arguments: "list[str]") -> "Question | None":
     if any(one.startswith("--cache-dir") for one in arguments):
         return None
     place = _verb_at(arguments)
-    if place is None or arguments[place] not in {"check", "sync", "run"}:
+    if place is None or arguments[place] not in {"check", "lock", "run", "sync"}:
         return None
     is_run = arguments[place] == "run"
     start = _command_at(arguments, place + 1) if is_run else len(arguments)
@@ -195,7 +239,7 @@ def _command_at(arguments: "list[str]", place: int) -> int:
     return place
 
 
-def key_of(asked: "list[str]", folder: str) -> str:
+def key_of(asked: "list[str]", folder: str, where: str) -> str:
     """The name of a question: what was asked, where, by whom, of which machine."""
     variables = sorted(
         f"{name}={value}"
@@ -206,7 +250,7 @@ def key_of(asked: "list[str]", folder: str) -> str:
     place = os.lstat(folder) if os.path.lexists(folder) else None
     parts = [
         FORM,
-        os.getcwd(),  # noqa: PTH109 - pathlib is heavy
+        where,
         f"{len(asked)}",
         *asked,
         f"{len(variables)}",
@@ -247,6 +291,19 @@ def digest_of(data: bytes) -> str:
 
 
 # -- the kinds of facts ----------------------------------------------------------------------------
+
+
+def still_stands(kind: str, path: str, found: str) -> bool:
+    """Whether a fact is what it was. A page of the store must also be fresh still."""
+    if kind != "page":
+        return FACTS[kind](path) == found
+    fresh_until, _, identity = found.partition(" ")
+    times = times_of(path).rpartition(" ")[0]
+    if times != identity:
+        return False
+    from time import time  # noqa: PLC0415 - built in; only pages ask a clock
+
+    return time() < float(fresh_until) <= time() + _LONGEST_FRESH
 
 
 def bytes_of(path: str) -> str:

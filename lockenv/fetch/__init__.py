@@ -13,7 +13,7 @@ from lockenv.fetch.options import (
     Patience,
     no_credentials,
 )
-from lockenv.fetch.port import Fetcher, Page, RemoteFile
+from lockenv.fetch.port import Fetcher, Page, RemoteFile, Trail
 from lockenv.fetch.seekable import SeekableRemote
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "RemoteFile",
     "SeekableRemote",
     "StoreFetcher",
+    "Trail",
     "no_credentials",
     "open_fetcher",
     "path_of",

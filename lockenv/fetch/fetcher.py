@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from lockenv.fetch.blobs import Downloads
     from lockenv.fetch.options import Mirrors
-    from lockenv.fetch.port import Page, RemoteFile
+    from lockenv.fetch.port import Page, RemoteFile, Trail
     from lockenv.fetch.transport import Answer
     from lockenv.model import Digest
 
@@ -66,6 +66,7 @@ class StoreFetcher:
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._closed = False
         self._no_ranges: set[str] = set()
+        self._has_open_ends = False
 
     def close(self) -> None:
         """Forget what has not begun, wait for what has, end all threads and connections."""
@@ -75,6 +76,16 @@ class StoreFetcher:
         for pool in pools:
             pool.shutdown(wait=True, cancel_futures=True)
         self._line.close()
+
+    @property
+    def trail(self) -> Trail | None:
+        """The pages that all answers followed from; see the port."""
+        found = []
+        for path, (fresh_until, identity) in list(self.store.used.items()):
+            if identity is None or not self._clock() < fresh_until <= self._clock() + LONGEST:
+                return None
+            found.append((path, fresh_until, *identity))
+        return None if self.offline or self._has_open_ends else tuple(sorted(found))
 
     # -- pages -------------------------------------------------------------------------------------
 
@@ -168,6 +179,7 @@ class StoreFetcher:
         return all(address.startswith("file:") for address in self._mirrors.candidates(url))
 
     def _local(self, url: str, limit: int) -> Page | None:
+        self._has_open_ends = True
         for address in self._mirrors.candidates(url):
             path = path_of(address)
             page = None if path is None else local_page(address, path, limit)
@@ -228,6 +240,7 @@ class StoreFetcher:
             try:
                 answer = self._ask_one(address, stored, accept, limit)
             except NetworkError:
+                self._has_open_ends = True
                 continue
             if answer.status in {200, 304}:
                 return answer, address
@@ -290,6 +303,7 @@ class StoreFetcher:
             try:
                 file = open_remote(self._line.open(), address)
             except NetworkError:
+                self._has_open_ends = True
                 continue
             if isinstance(file, str):
                 self._no_ranges.add(host)
@@ -310,6 +324,7 @@ class StoreFetcher:
             size = head_size(self._line.open(), address)
             if size is not None:
                 return size
+        self._has_open_ends = True
         return None
 
     def blob(self, wanted: Wanted) -> Path:
@@ -366,6 +381,7 @@ class StoreFetcher:
 
     def download(self, url: str, *, limit: int = 8 << 30) -> tuple[Digest, int, Path]:
         """A file whose digest nobody knows; see the port."""
+        self._has_open_ends = True
         addresses = self._addresses((url,))
         if not addresses:
             raise offline_error(url)

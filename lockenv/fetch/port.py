@@ -6,7 +6,7 @@ be called from any thread. Errors: `NetworkError`, `UnavailableError`, `Integrit
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 from lockenv.values import dataclass
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from lockenv.model import Digest, Wanted
 
 T = TypeVar("T")
+
+#: Page files of the store, sorted: path, until when (seconds since 1970), time, size, number.
+Trail: TypeAlias = "tuple[tuple[str, float, int, int, int], ...]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +89,15 @@ class Fetcher(Protocol):
     @property
     def is_connected(self) -> bool:
         """Whether the network has been used. Where the store has all, work ahead only costs."""
+
+    @property
+    def trail(self) -> Trail | None:
+        """The page files that all answers so far followed from, besides what never changes.
+
+        While these files stand and are fresh, the same questions have the same answers without the
+        network. None where something else was asked: a file of this machine, one whose digest
+        nobody knew, a server that was in trouble.
+        """
 
     def would_ask(self, url: str, kind: str, *, accept: str = "*/*") -> bool:
         """Whether `distilled` would have to use the network now."""

@@ -13,7 +13,7 @@ import os
 import zlib
 from hashlib import blake2b
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from lockenv.errors import HostError
 from lockenv.values import asdict, dataclass
@@ -48,25 +48,37 @@ class StoredPage:
     mirrored: bool = False
 
 
+#: What tells a file from any other that will ever have its name: time, size and number.
+Identity: TypeAlias = "tuple[int, int, int]"
+
+
 class Store:
-    """One cache folder; made when something is first written."""
+    """One cache folder; made when something is first written.
+
+    ``used`` has the page files that were read or written, by path: until when each may be used,
+    and which file it was (None where it could not be kept).
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._pages = f"{root}/pages/"
         self._facts = f"{root}/facts/"
+        self.used: dict[str, tuple[float, Identity | None]] = {}
 
     # -- pages and facts ---------------------------------------------------------------------------
 
     def read_page(self, key: str) -> tuple[StoredPage, bytes] | None:
         """The page kept under a key with its body, if there is a sound one."""
-        entry = _read_entry(self._pages + _place(key))
+        path = self._pages + _place(key)
+        entry = _read_entry(path)
         if entry is None:
             return None
         try:
-            return StoredPage(**json.loads(entry[0])), entry[1]
+            page = StoredPage(**json.loads(entry[0]))
         except (ValueError, TypeError):
             return None
+        self.used[path] = page.fresh_until, entry[2]
+        return page, entry[1]
 
     def read_page_head(self, key: str) -> StoredPage | None:
         """What is known of a kept page, without its body (so unchecked)."""
@@ -81,7 +93,8 @@ class Store:
     def write_page(self, key: str, page: StoredPage, body: bytes) -> None:
         """Keep a page."""
         head = json.dumps(asdict(page), separators=(",", ":")).encode()
-        _write_entry(self._pages + _place(key), head, body)
+        path = self._pages + _place(key)
+        self.used[path] = page.fresh_until, _write_entry(path, head, body)
 
     def read_fact(self, kind: str, key: str) -> bytes | None:
         """The fact kept under a key, if there is a sound one."""
@@ -153,10 +166,11 @@ def _place(key: str) -> str:
     return f"{digits[:2]}/{digits[2:]}"
 
 
-def _read_entry(path: str) -> tuple[bytes, bytes] | None:
+def _read_entry(path: str) -> tuple[bytes, bytes, Identity] | None:
     try:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a Path for each costs more than reading
             data = file.readall()
+            identity = _identity(file.fileno())
     except OSError:
         return None
     if len(data) < _PREFIX or not data.startswith(_MAGIC):
@@ -168,28 +182,37 @@ def _read_entry(path: str) -> tuple[bytes, bytes] | None:
     view = memoryview(data)[_PREFIX:]
     if zlib.crc32(view) != checksum or length > len(view):
         return None
-    return bytes(view[:length]), bytes(view[length:])
+    return bytes(view[:length]), bytes(view[length:]), identity
 
 
-def _write_entry(path: str, head: bytes, body: bytes) -> None:
+def _identity(handle: int) -> Identity:
+    found = os.fstat(handle)
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _write_entry(path: str, head: bytes, body: bytes) -> Identity | None:
+    """Write an entry in one step; which file it is, or None where it could not be kept."""
     checksum = zlib.crc32(body, zlib.crc32(head))
     data = b"".join((_MAGIC, b"%08x%08x" % (checksum, len(head)), b" \n", head, body))
     temporary = own_name(path)
     try:
         try:
-            _write(temporary, data)
+            identity = _write(temporary, data)
         except FileNotFoundError:
             os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120 - as above
-            _write(temporary, data)
+            identity = _write(temporary, data)
         os.replace(temporary, path)  # noqa: PTH105 - as above
     except OSError:
         # A full or read-only store costs time and nothing else.
         with contextlib.suppress(OSError):
             os.unlink(temporary)  # noqa: PTH108 - as above
+        return None
+    return identity
 
 
-def _write(path: str, data: bytes) -> None:
+def _write(path: str, data: bytes) -> Identity:
     with open(path, "xb", buffering=0) as file:  # noqa: PTH123 - as above
         view = memoryview(data)
         while view:
             view = view[file.write(view) :]
+        return _identity(file.fileno())

@@ -1,6 +1,6 @@
 """The manifest: text to `Manifest` with every fault told at once, and edits that keep comments."""
 
-from lockenv.manifest.choosing import choose_manifest, unread_inputs
+from lockenv.manifest.choosing import OTHER_INPUTS, choose_manifest, unread_inputs
 from lockenv.manifest.edits import Where, add_requirement, remove_requirement, set_sdist_policy
 from lockenv.manifest.reading import line_of, parse_manifest
 from lockenv.manifest.requirements import Requirements, parse_requirements
@@ -8,6 +8,7 @@ from lockenv.manifest.starting import Start, extend_pyproject, new_manifest
 from lockenv.manifest.words import fill_placeholders, parse_age, parse_as_of, parse_python
 
 __all__ = [
+    "OTHER_INPUTS",
     "Requirements",
     "Start",
     "Where",

@@ -16,7 +16,7 @@ _LOCKENV = "lockenv.toml"
 _PYPROJECT = "pyproject.toml"
 
 #: Files that say what other tools install.
-_OTHERS = (
+OTHER_INPUTS = (
     "Pipfile",
     "Pipfile.lock",
     "apt.txt",
@@ -72,7 +72,7 @@ def unread_inputs(manifest: Manifest, names: Collection[str]) -> tuple[str, ...]
         tables = [f"[tool.{tool}]" for tool in _TOOLS if _asks_packages(tools.get(tool), tool)]
     files = [
         name
-        for name in _OTHERS
+        for name in OTHER_INPUTS
         if name in names
         and name not in manifest.files
         and name != manifest.follow

@@ -20,17 +20,18 @@ from lockenv.lockfile import (
     self_check,
     split_markers,
 )
-from lockenv.manifest import set_sdist_policy, unread_inputs
+from lockenv.manifest import OTHER_INPUTS, set_sdist_policy, unread_inputs
 from lockenv.model import LOCK_NAME, Lock
-from lockenv.values import dataclass, field
+from lockenv.values import dataclass, field, replace
 from lockenv.workflows.cells import expand
-from lockenv.workflows.files import read_text, write_atomically
+from lockenv.workflows.files import is_there, read_text, write_atomically
 from lockenv.workflows.moved import moved_reasons
 from lockenv.workflows.moves import parse_moves, refuse_unknown, search_limits
 from lockenv.workflows.project import Project, read_project
 from lockenv.workflows.solving import Question, answered_by_former, search
 
 if TYPE_CHECKING:
+    from lockenv.fetch import Trail
     from lockenv.workflows.scene import Scene
 
 
@@ -52,7 +53,11 @@ class LockOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockOutcome:
-    """What came of it; ``difference`` is for a person, and empty where there is none."""
+    """What came of it; ``difference`` is for a person, and empty where there is none.
+
+    ``trail`` has the pages of the store that decided it together with the project's own files;
+    None where anything else had a say.
+    """
 
     lock: Lock
     text: str
@@ -60,6 +65,7 @@ class LockOutcome:
     difference: str
     notes: tuple[str, ...]
     summary: str
+    trail: Trail | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +89,11 @@ def lock(scene: Scene, options: LockOptions, project: Project | None = None) -> 
     question = ask(scene, project, former.lock, options)
     new = answered_by_former(question)
     notes: list[str] = list(former.notes)
+    trail: Trail | None = ()
     if new is None:
         answer = search(scene, question)
-        new, found = answer.lock, answer.notes
-        notes += found
+        new, trail = answer.lock, answer.trail
+        notes += answer.notes
     refuse_unknown(question.moves, former.lock, new)
     text = render_lock(new)
     parsed = parse_lock(text)
@@ -109,6 +116,29 @@ def lock(scene: Scene, options: LockOptions, project: Project | None = None) -> 
         difference=difference,
         notes=tuple(notes),
         summary=_summary(parsed, is_changed=is_changed, is_dry=options.dry_run),
+        trail=trail if _follows_from_files(question, parsed, options) else None,
+    )
+
+
+def _follows_from_files(question: Question, new: Lock, options: LockOptions) -> bool:
+    """Whether nothing but the project's files and pages of the store can have decided a lock.
+
+    Not so where a clock, an archive of Debian, a registry, a folder, a repository or a build had a
+    say, or where more than the lock is written.
+    """
+    manifest = question.project.manifest
+    own = {manifest.project.name}
+    return (
+        options == replace(LockOptions(), dry_run=options.dry_run, strict=options.strict)
+        and question.limits.released_before is None
+        and not (manifest.exports or manifest.system or manifest.follow)
+        and not (new.system_packages or new.base_images)
+        and manifest.policy.native_libraries != "error"
+        and all(build.name in own for build in new.builds)
+        and not any(
+            one.name not in own and (one.vcs or one.directory or one.archive)
+            for one in new.packages
+        )
     )
 
 
@@ -270,7 +300,7 @@ def first_notes(project: Project, former: Lock | None) -> list[str]:
             "no target is declared: locked for linux-x86_64 alone"
             ' (targets = ["linux-x86_64", …] says which)'
         )
-    unread = unread_inputs(manifest, sorted(path.name for path in project.root.iterdir()))
+    unread = unread_inputs(manifest, {one for one in OTHER_INPUTS if is_there(project.root / one)})
     if unread:
         notes.append(f"not read: {', '.join(unread)} (lockenv init translates what it can)")
     return notes

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import TextIO
 
-    from lockenv.fetch import StoreFetcher
+    from lockenv.fetch import StoreFetcher, Trail
     from lockenv.model import CudaComponent, LockedImage, LockedInterpreter, LockedTarget
     from lockenv.resolve import Event
     from lockenv.workflows.cells import Cell, Root
@@ -74,10 +74,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole lock, and what its reader should know."""
+    """A whole lock, what its reader should know, and the pages that it followed from."""
 
     lock: Lock
     notes: tuple[str, ...] = ()
+    trail: Trail | None = None
 
 
 def scope_of(project: Project, cell: Cell) -> Scope:
@@ -200,6 +201,7 @@ def search(scene: Scene, question: Question) -> Answer:
         system, targets, told = _native(scene, question, fetcher, system, targets, chosen)
         notes += told
         scene.progress.finished("resolve")
+        trail = fetcher.trail
     packages = _packages(question, chosen)
     unsolved = [cell.name for cell in question.cells if not question.is_solved(cell)]
     layer_system = SystemAnswer({**system.by_cell, **former_cells(question, unsolved).by_cell})
@@ -215,7 +217,7 @@ def search(scene: Scene, question: Question) -> Answer:
         images=_images(question),
     )
     every = (*notes, *system.notes, *map(_apart_note, apart))
-    return Answer(lock=regrouped(lock), notes=every)
+    return Answer(lock=regrouped(lock), notes=every, trail=trail)
 
 
 def _declares_cuda(question: Question) -> bool:

@@ -22,6 +22,8 @@ QUICK = {
     "lockenv.cli.entry",
     "lockenv.cli.remembered",
 }
+#: What an answer loads that holds in every folder with the same files.
+ROAMING = {"lockenv.cli.roaming"}
 #: What a `run` that becomes its program loads more.
 BECOMING = {"lockenv.workflows", "lockenv.workflows.variables"}
 
@@ -116,7 +118,7 @@ def _is_allowed(name: str, rooms: set[str]) -> bool:
     if any(_is_below(name, seldom) for seldom in SELDOM):
         return False
     # A package that only leads to what is allowed is allowed.
-    return any(_is_below(name, room) or _is_below(room, name) for room in rooms | QUICK)
+    return any(_is_below(name, room) or _is_below(room, name) for room in rooms | QUICK | ROAMING)
 
 
 def _is_below(name: str, room: str) -> bool:
@@ -171,6 +173,13 @@ def test_a_lock_that_stands_is_found_right_without_the_network(user: User) -> No
     seen = watched(user, "lock", variables={"CI": "1"})
 
     assert not strangers(seen, LOCK)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing is remembered there")
+def test_a_lock_that_is_known_loads_next_to_nothing(user: User) -> None:
+    watched(user, "lock")
+
+    assert watched(user, "lock").modules <= QUICK | ROAMING
 
 
 def test_the_program_lies_where_the_tests_look(user: User) -> None:

@@ -97,6 +97,8 @@ def command(  # noqa: PLR0913 - one parameter an option, as click calls it
         from lockenv.cli.commands.check import report  # noqa: PLC0415 - another verb
 
         return report(invocation, ("lock",), form="text")
+    from lockenv.cli.memory import keep_lock  # noqa: PLC0415 - start-up
+    from lockenv.workflows.files import witnessed  # noqa: PLC0415 - start-up
     from lockenv.workflows.lock import LockOptions, lock  # noqa: PLC0415 - start-up
 
     options = LockOptions(
@@ -111,11 +113,12 @@ def command(  # noqa: PLR0913 - one parameter an option, as click calls it
         trace=resolver_trace,
         upgrade_format=upgrade_format,
     )
-    with open_scene(invocation) as scene:
+    with open_scene(invocation) as scene, witnessed() as witness:
         outcome = lock(scene, options)
     if outcome.difference:
         invocation.output.answer(outcome.difference)
     for note in outcome.notes:
         invocation.output.note(note)
     invocation.output.say(outcome.summary)
+    keep_lock(invocation, witness, outcome)
     return 0

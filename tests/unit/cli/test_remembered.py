@@ -47,6 +47,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory, program: Path) -> Path:
         user.lockenv("sync")
     shutil.rmtree(user.venv)
     shutil.rmtree(user.ground / "data")
+    shutil.rmtree(user.cache / "answers")
     return folder
 
 

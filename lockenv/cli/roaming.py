@@ -1,0 +1,78 @@
+"""Answers that hold in every folder with the same files.
+
+The lock that a manifest leads to, and the way to an environment that this machine has made before,
+do not hang on where a project lies: another checkout, or the same one after a clean, has them by a
+digest of its manifest and lock. Everything else that the answer followed from is a fact of it, as
+for all remembered answers; facts about the project's own files are relative to its folder.
+
+Imports next to nothing, like `lockenv.cli.remembered`.
+"""
+
+import os
+
+from lockenv.cli.remembered import (
+    UNKNOWN,
+    Question,
+    bytes_of,
+    digest_of,
+    give,
+)
+
+#: What decides both answers first; whoever has the same has, most likely, the same answer.
+_FILES = ("pyproject.toml", "lockenv.toml", "lockenv.lock")
+_LOCK = "lockenv.lock"
+
+
+def roaming_status(question: Question) -> "int | None":
+    """The exit status of a `lock` whose answer is known for these files, after writing it."""
+    question.roaming = roaming = roaming_question(question)
+    try:
+        answer = None if roaming is None else roaming.answer()
+        if roaming is None or answer is None:
+            return None
+        if answer.written:
+            _replace(f"{roaming.base}/{_LOCK}", answer.written)
+    except UNKNOWN:
+        return None  # whatever it is, the command itself will tell
+    return give(answer)
+
+
+def roaming_question(question: Question) -> "Question | None":
+    """The question as one that every folder with the same files asks; None where none does."""
+    asked, base = list(question.asked), os.getcwd()  # noqa: PTH109 - pathlib is heavy
+    for option in ("-C", "--directory"):
+        while option in asked[:-1]:
+            place = asked.index(option)
+            base = os.path.normpath(os.path.join(base, asked[place + 1]))  # noqa: PTH118 - likewise
+            del asked[place : place + 2]
+    if "lock" not in asked:
+        return None
+    found = [bytes_of(f"{base}/{name}") for name in _FILES]
+    if found[:2] == ["absent", "absent"] or any(one.startswith("error") for one in found):
+        return None
+    return Question(
+        asked,
+        (),
+        question.folder,
+        place=f"files {digest_of(' '.join(found).encode())}",
+        base=base,
+        program=question.program,
+    )
+
+
+def _replace(path: str, text: str) -> None:
+    """Replace a file as a whole, as `lockenv.workflows.files` does."""
+    temporary = f"{os.path.dirname(path)}/.{os.path.basename(path)}.{os.getpid()}"  # noqa: PTH119, PTH120 - pathlib is heavy
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        with open(handle, "wb", buffering=0) as file:  # noqa: PTH123 - a handle, not a path
+            data = memoryview(text.encode("utf-8"))
+            while data:
+                data = data[file.write(data) :]
+            os.fsync(handle)
+        if os.path.exists(path):  # noqa: PTH110 - pathlib is heavy
+            os.chmod(temporary, os.stat(path).st_mode & 0o777)  # noqa: PTH101, PTH116 - likewise
+        os.replace(temporary, path)  # noqa: PTH105 - likewise
+    except OSError:
+        os.unlink(temporary)  # noqa: PTH108 - likewise
+        raise
