@@ -116,7 +116,7 @@ class _Builder:
         parts = {
             one.package.qualified: filtered(
                 one.fragment,
-                lost.get(one.package.qualified, frozenset()),
+                lost.in_layers.get(one.package.qualified, frozenset()),
                 self.compressor,
                 self.store,
             )
@@ -132,7 +132,7 @@ class _Builder:
             compressor=self.compressor,
             store=self.store,
             packages=tuple(packages),
-            left_out=lost,
+            left_out=lost.in_root,
             directories=directories_of(packages, links),
             baseline=flattened(plans, base_entries(base, self.plan.epoch, self.store)),
             links=links,

@@ -51,13 +51,25 @@ def sorted_packages(packages: Iterable[DebFragment]) -> list[DebFragment]:
     )
 
 
-def left_out(packages: Sequence[DebFragment]) -> dict[str, frozenset[str]]:
-    """The paths of each package (by qualified name) that another package replaces.
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """The paths of each package (by qualified name) that stand for another package's file.
+
+    ``in_root`` lacks what is only diverted: that lies in a root until it is moved away.
+    """
+
+    in_layers: Mapping[str, frozenset[str]]
+    in_root: Mapping[str, frozenset[str]]
+
+
+def left_out(packages: Sequence[DebFragment]) -> LeftOut:
+    """What packages leave to others.
 
     InputError for two packages that hold one file, neither allowed to replace the other.
     """
     owner: dict[str, DebFragment] = {}
     lost: dict[str, set[str]] = {}
+    kept: dict[str, set[str]] = {}
     folders = {entry.path for one in packages for entry in one.fragment.directories}
     for one in packages:
         for entry in one.fragment.entries:
@@ -66,21 +78,31 @@ def left_out(packages: Sequence[DebFragment]) -> dict[str, frozenset[str]]:
                 lost.setdefault(one.package.qualified, set()).add(entry.path)
                 continue
             other = owner.get(entry.path)
-            winner = one if other is None else _winner(other, one, entry)
-            if other is not None:
-                loser = other if winner is one else one
-                lost.setdefault(loser.package.qualified, set()).add(entry.path)
+            if other is None:
+                owner[entry.path] = one
+                continue
+            winner, is_diverted = _winner(other, one, entry)
+            loser = other if winner is one else one
+            lost.setdefault(loser.package.qualified, set()).add(entry.path)
+            if is_diverted:
+                kept.setdefault(loser.package.qualified, set()).add(entry.path)
             owner[entry.path] = winner
-    return {name: frozenset(paths) for name, paths in lost.items()}
+    return LeftOut(
+        in_layers={name: frozenset(paths) for name, paths in lost.items()},
+        in_root={name: frozenset(paths - kept.get(name, set())) for name, paths in lost.items()},
+    )
 
 
-def _winner(first: DebFragment, second: DebFragment, entry: Entry) -> DebFragment:
+def _winner(first: DebFragment, second: DebFragment, entry: Entry) -> tuple[DebFragment, bool]:
+    """Whose the file is, and whether the other's is diverted to another place."""
     names = first.deb.name, second.deb.name
     if names[0] == names[1]:
-        return first  # Multi-Arch: same; Policy wants the files of its architectures equal
+        return first, False  # Multi-Arch: same; Policy wants its architectures' files equal
     for one, other in ((second, names[0]), (first, names[1])):
-        if replaces(one.package, other) or one.package.facts["diverts"]:
-            return one
+        if replaces(one.package, other):
+            return one, False
+        if one.package.facts["diverts"]:
+            return one, True
     raise InputError(
         "packages-overlap",
         f"two packages hold one file: /{entry.path}",

@@ -5,15 +5,20 @@ In a process that is shut into the folder, so that no link of a layer leads a la
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
+import zlib
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
-from lockenv.errors import HostError, IntegrityError, LockenvError
+import zstandard
+
+from lockenv.errors import IntegrityError, LockenvError
 from lockenv.formats.tar import Reader
 from lockenv.materialize.image_read import decoded_layer
+from lockenv.materialize.root_order import parse_error, render_error
+from lockenv.materialize.root_shut import refused, shut_into
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,11 +46,11 @@ def materialize_root(
     with store.work() as work:
         answer = work / "answer.json"
         paths = [str(layer) for layer in layers]
-        confinement.call("lockenv.materialize.root_apply:apply", str(folder), str(answer), *paths)
-        problem = json.loads(answer.read_bytes()) if answer.exists() else "it was ended"
-    if problem:
+        ended = confinement.call(f"{__name__}:apply", str(folder), str(answer), *paths)
+        problem = answer.read_text() if answer.exists() else None
+    if problem != "":
         confinement.call("lockenv.materialize.root_worker:remove", str(folder))
-        raise _broken(problem)
+        raise parse_error(problem) if problem else refused(f"status {ended.status}")
     done.write_text("{}")
     return folder
 
@@ -58,60 +63,34 @@ def apply(confinement: Confinement, folder: str, answer: str, *layers: str) -> N
         lay_layers(folder, layers, own=confinement.mode != "single")
         problem = ""
     except LockenvError as error:
-        problem = "; ".join((error.what, *error.why))
-    Path(answer).write_text(json.dumps(problem))
+        problem = render_error(error)
+    Path(answer).write_text(problem)
 
 
 def lay_layers(
     folder: str, layers: Sequence[str], *, own: bool
 ) -> tuple[tuple[str, int, int], ...]:
     """Lay layers into a folder, in a child that is shut into it; the owners it could not set."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reader)
-        try:
-            answer = _lay(folder, layers, own=own)
-            with os.fdopen(writer, "wb") as file:
-                file.write(json.dumps(answer).encode())
-        finally:
-            os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as file:
-        text = file.read()
-    os.waitpid(child, 0)
-    answer = json.loads(text or b'{"problem": "the process that laid them out was ended"}')
-    if "problem" in answer:
-        raise _broken(answer["problem"])
-    return tuple((path, uid, gid) for path, uid, gid in answer["owners"])
+    with ExitStack() as stack:
+        # Opened here, since the child does not see them.
+        opened = [(layer, stack.enter_context(Path(layer).open("rb"))) for layer in layers]
+        rows = shut_into(folder, lambda: _lay(opened, own=own), umask=0)
+    return tuple((path, uid, gid) for path, uid, gid in rows)
 
 
-def _broken(problem: str) -> LockenvError:
-    if problem.startswith("disk: "):
-        return HostError(
-            "cannot-write-root",
-            "the image's root could not be laid out",
-            why=(problem.removeprefix("disk: "),),
-            fix="make room, or name another folder with --cache-dir",
-        )
-    return IntegrityError("broken-layer", problem, fix="build or fetch the image again")
-
-
-def _lay(folder: str, layers: Sequence[str], *, own: bool) -> dict[str, object]:
-    os.umask(0)
-    opened = [Path(layer).open("rb") for layer in layers]  # noqa: SIM115  needed after the chroot
-    os.chroot(folder)
-    os.chdir("/")
+def _lay(layers: Sequence[tuple[str, BinaryIO]], *, own: bool) -> list[tuple[str, int, int]]:
     owners: dict[str, tuple[int, int]] = {}
-    try:
-        for file, layer in zip(opened, layers, strict=True):
+    for layer, file in layers:
+        try:
             _Layer(Reader(decoded_layer(file), layer), owners, own=own).run()
-    except IntegrityError as error:
-        return {"problem": "; ".join((error.what, *error.why))}
-    except OSError as error:
-        return {"problem": f"disk: {error.strerror}: {error.filename}"}
-    there = [(path, *ids) for path, ids in owners.items() if os.path.lexists(path)]
-    return {"owners": there}
+        except (EOFError, zlib.error, zstandard.ZstdError) as error:
+            raise IntegrityError(
+                "broken-layer",
+                "a layer of the image cannot be unpacked",
+                why=(f"{layer}: {error}",),
+                fix="build or fetch the image again",
+            ) from None
+    return [(path, *ids) for path, ids in owners.items() if os.path.lexists(path)]
 
 
 class _Layer:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockenv.errors import ExternalError
+from lockenv.materialize.root_shut import shut_into
 from lockenv.values import dataclass
 
 if TYPE_CHECKING:
@@ -39,31 +42,12 @@ class Configurer:
 
     def prepare(self) -> None:
         """Forbid services, and where no mount is possible make the few nodes of /dev."""
-        policy = Path(self.root, _POLICY_PATH)
-        policy.parent.mkdir(parents=True, exist_ok=True)
-        policy.write_text(_POLICY)
-        policy.chmod(0o755)
-        if self.confinement.mode == "chroot":
-            self._make_nodes()
-
-    def _make_nodes(self) -> None:
-        import os  # noqa: PLC0415  mknod is not in pathlib, and only this mode needs it
-        import stat  # noqa: PLC0415  likewise
-
-        folder = Path(self.root, "dev")
-        folder.mkdir(exist_ok=True)
-        for name, (major, minor) in _NODES.items():
-            try:
-                os.mknod(folder / name, 0o666 | stat.S_IFCHR, os.makedev(major, minor))
-            except FileExistsError:
-                continue
-            except PermissionError:
-                (folder / name).touch()
-            (folder / name).chmod(0o666)
+        has_mounts = self.confinement.mode != "chroot"
+        shut_into(self.root, lambda: _prepare(nodes=not has_mounts))
 
     def tidy(self) -> None:
         """Take away what `prepare` made."""
-        Path(self.root, _POLICY_PATH).unlink(missing_ok=True)
+        shut_into(self.root, lambda: Path("/", _POLICY_PATH).unlink(missing_ok=True))
 
     def preinst(self, packages: Sequence[DpkgPackage]) -> None:
         """Run what packages want to have run before they are unpacked, base-passwd's first."""
@@ -118,3 +102,22 @@ class Configurer:
             fix='leave the package out, or choose scripts = "none"',
             output=outcome.output[-8000:],
         )
+
+
+def _prepare(*, nodes: bool) -> None:
+    policy = Path("/", _POLICY_PATH)
+    policy.parent.mkdir(parents=True, exist_ok=True)
+    policy.write_text(_POLICY)
+    policy.chmod(0o755)
+    if not nodes:
+        return
+    folder = Path("/dev")
+    folder.mkdir(exist_ok=True)
+    for name, (major, minor) in _NODES.items():
+        try:
+            os.mknod(folder / name, 0o666 | stat.S_IFCHR, os.makedev(major, minor))
+        except FileExistsError:
+            continue
+        except PermissionError:
+            (folder / name).touch()
+        (folder / name).chmod(0o666)

@@ -84,7 +84,7 @@ def _certificates(root: Path) -> None:
     )
     bundle = []
     for name in names:
-        text = (source / name).read_text("ascii", "replace")
+        text = (source / name).read_text("utf-8", "replace")
         bundle.append(text if text.endswith("\n") else f"{text}\n")
         link = target / f"{name.rpartition('/')[2].removesuffix('.crt')}.pem"
         if not link.is_symlink():

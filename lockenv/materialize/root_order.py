@@ -87,30 +87,41 @@ def render_answer(answer: RootAnswer | LockenvError) -> bytes:
     """An answer, or the error that stands for it."""
     if isinstance(answer, RootAnswer):
         return json.dumps(asdict(answer)).encode()
-    body = {
-        "family": type(answer).__name__,
-        "slug": answer.slug,
-        "what": answer.what,
-        "why": answer.why,
-        "fix": answer.fix,
-        "output": answer.output,
-    }
-    return json.dumps({"error": body}).encode()
+    return json.dumps({"error": render_error(answer)}).encode()
 
 
 def parse_answer(text: bytes) -> RootAnswer:
     """The answer; raises the error that stands for it."""
     body = json.loads(text)
     if "error" in body:
-        error = body["error"]
-        raise _FAMILIES[error["family"]](
-            error["slug"],
-            error["what"],
-            why=error["why"],
-            fix=error["fix"],
-            output=error["output"],
-        )
+        raise parse_error(body["error"])
     return RootAnswer(
         dropped=tuple((path, reason) for path, reason in body["dropped"]),
         skipped=tuple(body["skipped"]),
+    )
+
+
+def render_error(error: LockenvError) -> str:
+    """An error as JSON."""
+    return json.dumps(
+        {
+            "family": type(error).__name__,
+            "slug": error.slug,
+            "what": error.what,
+            "why": error.why,
+            "fix": error.fix,
+            "output": error.output,
+        }
+    )
+
+
+def parse_error(text: str) -> LockenvError:
+    """The error that `render_error` rendered."""
+    body = json.loads(text)
+    return _FAMILIES[body["family"]](
+        body["slug"],
+        body["what"],
+        why=body["why"],
+        fix=body["fix"],
+        output=body["output"],
     )

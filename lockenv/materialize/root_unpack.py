@@ -5,21 +5,21 @@ Being chrooted, no symbolic link of a package can lead a later member out of the
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from typing import TYPE_CHECKING
 
-from lockenv.errors import HostError, IntegrityError
+from lockenv.errors import IntegrityError
 from lockenv.formats.oci import open_compressor
 from lockenv.formats.tar import Reader, sort_key
 from lockenv.materialize.debian_package import INFO
 from lockenv.materialize.image_plan import CONSTANT_TIME
 from lockenv.materialize.layers_fragment import PieceStream
-from lockenv.values import dataclass
+from lockenv.materialize.root_shut import shut_into
+from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from lockenv.formats.oci import Compressor
     from lockenv.formats.tar import Entry
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _NANO = 10**9
 #: The part of a name that dpkg gives a configuration file until its package is configured.
 NEW = ".dpkg-new"
+#: What a row that the unpacking child answers with tells of.
+_STAMP, _OWNER = "stamp", "owner"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +37,14 @@ class Parcel:
     """What to write of one fragment.
 
     ``conffiles`` wait under another name; ``left_out`` belongs to packages that replace it.
-    ``part`` is all, info (the database alone) or files (all else).
+    ``moved`` are diverted paths with their places. ``part`` is all, info (what preinst
+    finds in the database) or files (all else).
     """
 
     fragment: Fragment
     conffiles: frozenset[str] = frozenset()
     left_out: frozenset[str] = frozenset()
+    moved: Mapping[str, str] = field(default_factory=dict)
     part: str = "all"
 
 
@@ -60,57 +64,20 @@ def unpack(
     *,
     own: bool,
 ) -> Traces:
-    """Unpack in a child that is shut into ``root``; ``own`` is false where chown is refused."""
-    compressor = open_compressor(compression)
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reader)
-        status = 1
-        try:
-            # The store lies outside the root, and is read through this handle alone.
-            outside = os.open("/", os.O_PATH | os.O_DIRECTORY)
-            os.chroot(root)
-            os.chdir("/")
-            os.umask(0)
-            unpacker = _Unpacker(compressor, outside, own=own)
-            answer = _answered(lambda: unpacker.run(directories, parcels))
-            with os.fdopen(writer, "wb") as file:
-                file.write(json.dumps(answer).encode())
-            status = 0
-        finally:
-            os._exit(status)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as file:
-        text = file.read()
-    os.waitpid(child, 0)
-    return _traces(text)
+    """Unpack in a child that is shut into ``root``; ``own`` is false where chown is refused.
 
-
-def _answered(work: Callable[[], dict[str, object]]) -> dict[str, object]:
+    IntegrityError for what no package may hold, HostError for a disk that is full.
+    """
+    # The store lies outside the root, and is read through this handle alone.
+    outside = os.open("/", os.O_PATH | os.O_DIRECTORY)
     try:
-        return work()
-    except IntegrityError as error:
-        return {"broken": [error.slug, error.what, list(error.why)]}
-    except OSError as error:
-        return {"refused": f"{error.strerror}: {error.filename}", "number": error.errno}
-
-
-def _traces(text: bytes) -> Traces:
-    answer = json.loads(text or b'{"refused": "the unpacking process was killed"}')
-    if "broken" in answer:
-        slug, what, why = answer["broken"]
-        raise IntegrityError(slug, what, why=why, fix="do not use this package in an image")
-    if "refused" in answer:
-        raise HostError(
-            "cannot-write-root",
-            "the packages could not be written into a root",
-            why=(answer["refused"],),
-            fix="make room, or name another folder with --cache-dir",
-        )
+        unpacker = _Unpacker(open_compressor(compression), outside, own=own)
+        rows = shut_into(root, lambda: unpacker.run(directories, parcels), umask=0)
+    finally:
+        os.close(outside)
     return Traces(
-        stamps={path: (stamp[0], stamp[1]) for path, stamp in answer["stamps"].items()},
-        owners=[(path, uid, gid) for path, uid, gid in answer["owners"]],
+        stamps={path: (one, two) for kind, path, one, two in rows if kind == _STAMP},
+        owners=[(path, one, two) for kind, path, one, two in rows if kind == _OWNER],
     )
 
 
@@ -122,7 +89,9 @@ class _Unpacker:
         self._written: list[str] = []
         self._owners: list[tuple[str, int, int]] = []
 
-    def run(self, directories: Iterable[Entry], parcels: Sequence[Parcel]) -> dict[str, object]:
+    def run(
+        self, directories: Iterable[Entry], parcels: Sequence[Parcel]
+    ) -> list[tuple[str, str, int, int]]:
         ordered = sorted(directories, key=lambda entry: sort_key(entry.path))
         made = [entry.path for entry in ordered if self._directory(entry)]
         for parcel in parcels:
@@ -130,11 +99,11 @@ class _Unpacker:
         # Last, as each new file changes its directory's time; fontconfig keeps these times.
         for path in {*made, *(os.path.dirname(path) for path in self._written)}:  # noqa: PTH120
             os.utime(path or ".", ns=(CONSTANT_TIME * _NANO,) * 2)
-        stamps = {}
+        rows = [(_OWNER, *owner) for owner in self._owners]
         for path in self._written:
             status = os.lstat(path)
-            stamps[path] = (status.st_ino, status.st_ctime_ns)
-        return {"stamps": stamps, "owners": self._owners}
+            rows.append((_STAMP, path, status.st_ino, status.st_ctime_ns))
+        return rows
 
     def _directory(self, entry: Entry) -> bool:
         """Make a directory; one that is there keeps its mode, as with dpkg."""
@@ -161,10 +130,12 @@ class _Unpacker:
         stream = PieceStream(parcel.fragment, self._compressor, self._open_outside)
         reader = Reader(stream, parcel.fragment.data.name)
         for entry in reader:
-            is_info = entry.path.startswith(f"{INFO}/")
+            # dpkg-divert renames no file that the list of the diverting package names.
+            is_info = entry.path.startswith(f"{INFO}/") and not entry.path.endswith(".list")
             if entry.path in parcel.left_out or parcel.part == ("files" if is_info else "info"):
                 continue
-            path = entry.path + (NEW if entry.path in parcel.conffiles else "")
+            path = parcel.moved.get(entry.path, entry.path)
+            path += NEW if entry.path in parcel.conffiles else ""
             self._clear(path)
             if entry.kind == "file":
                 self._file(path, entry, reader)
@@ -173,7 +144,8 @@ class _Unpacker:
                 self._give(path, entry)
                 os.utime(path, ns=(entry.mtime * _NANO,) * 2, follow_symlinks=False)
             elif entry.kind == "hardlink":
-                os.link(entry.target, path, follow_symlinks=False)
+                target = parcel.moved.get(entry.target, entry.target)
+                os.link(target, path, follow_symlinks=False)
             elif entry.kind == "fifo":
                 os.mkfifo(path, 0o600)
                 self._give(path, entry)

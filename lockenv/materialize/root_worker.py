@@ -25,9 +25,17 @@ from lockenv.materialize.image_plan import CONSTANT_TIME, PYTHON_PREFIX, VENV_PR
 from lockenv.materialize.layers_fragment import Fragment, FragmentWriter, read_fragment
 from lockenv.materialize.root_apply import lay_layers
 from lockenv.materialize.root_configure import Configurer
+from lockenv.materialize.root_divert import (
+    Diversion,
+    move_waiting,
+    moves_for,
+    override,
+    read_diversions,
+)
 from lockenv.materialize.root_native import configure_natively
 from lockenv.materialize.root_order import RootAnswer, parse_order, render_answer
 from lockenv.materialize.root_scan import Scanner, difference, whiteouts
+from lockenv.materialize.root_shut import refused, shut_into
 from lockenv.materialize.root_unpack import Parcel, unpack
 from lockenv.materialize.root_user import add_user
 from lockenv.values import dataclass, field
@@ -40,6 +48,8 @@ if TYPE_CHECKING:
     from lockenv.materialize.root_port import Confinement
     from lockenv.materialize.root_scan import Scan
 
+#: Where a child that is shut into the root sees it.
+_ROOT = Path("/")
 _DATABASE = "var/lib/dpkg"
 MOUNT_POINTS = (PYTHON_PREFIX, VENV_PREFIX, "app", "dev", "proc", "sys", "tmp")
 _READ = 1 << 20
@@ -69,10 +79,7 @@ class _Builder:
         if order.base_layers:
             owners = lay_layers(order.root, order.base_layers, own=self._owns)
             self._record(owners)
-        for path, target in order.links:
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).symlink_to(target)
-            os.utime(root / path, (CONSTANT_TIME, CONSTANT_TIME), follow_symlinks=False)
+        shut_into(order.root, self._link)
         skipped: tuple[str, ...] = ()
         if order.scripts == "run":
             self._configure()
@@ -82,10 +89,16 @@ class _Builder:
         clock = (order.epoch, self.began)
         scan = Scanner(order.root, clock, self._baseline(), self.stamps, self._owner_of).scan()
         self._write(scan)
-        for path in MOUNT_POINTS:
-            # After the scan: programs that run here find the Python part mounted on these.
-            (root / path).mkdir(parents=True, exist_ok=True)
+        # After the scan: programs that run here find the Python part mounted on these.
+        shut_into(order.root, _make_mount_points)
         return RootAnswer(dropped=tuple(sorted(scan.dropped)), skipped=skipped)
+
+    def _link(self) -> None:
+        for path, target in self.order.links:
+            place = _ROOT / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(target)
+            os.utime(place, (CONSTANT_TIME, CONSTANT_TIME), follow_symlinks=False)
 
     def _owner_of(self, status: os.stat_result) -> tuple[int, int]:
         if self.confinement.owners is not None:
@@ -122,6 +135,7 @@ class _Builder:
             configurer.prepare()
             self._write_database(base, base)
             configurer.preinst([package.unpacked for package in base])
+            self._override()
             configurer.configure(*(package.unpacked.qualified for package in base))
         if rest:
             self._unpack([package for package in rest if package not in late])
@@ -130,15 +144,21 @@ class _Builder:
             self._write_database(rest, self.packages)
             configurer.preinst([package.unpacked for package in rest])
             self._unpack(late, part="files")
+            shut_into(self.order.root, self._move_waiting)
+            self._override()
             self._activate(base, rest)
             configurer.configure()
         configurer.tidy()
+
+    def _move_waiting(self) -> None:
+        known = [package.unpacked for package in self.packages]
+        move_waiting(_ROOT, known, read_diversions(_ROOT))
 
     def _leave_out_scripts(self) -> tuple[str, ...]:
         self._unpack(self.packages, whole=True)
         unpacked = [package.unpacked for package in self.packages]
         self._write_database(self.packages, self.packages, state="installed")
-        configure_natively(Path(self.order.root), unpacked)
+        shut_into(self.order.root, lambda: configure_natively(_ROOT, unpacked))
         return tuple(
             f"{package.qualified}: {' '.join(package.scripts)}"
             for package in unpacked
@@ -150,6 +170,11 @@ class _Builder:
     ) -> None:
         if not packages:
             return
+        rows = shut_into(
+            self.order.root,
+            lambda: [(one.path, one.place, one.owner) for one in read_diversions(_ROOT)],
+        )
+        diversions = [Diversion(*row) for row in rows]
         parcels = [
             Parcel(
                 fragment=package.fragment,
@@ -158,6 +183,7 @@ class _Builder:
                     () if whole else (path for path, _ in package.unpacked.conffiles)
                 ),
                 left_out=package.left_out,
+                moved=moves_for(package.unpacked, diversions),
                 part=part,
             )
             for package in packages
@@ -175,46 +201,60 @@ class _Builder:
             self.stamps[path.removesuffix(".dpkg-new")] = stamp
         self._record(traces.owners)
 
+    def _override(self) -> None:
+        """Give files the owners and modes that packages told dpkg before it unpacked them."""
+        self._record(shut_into(self.order.root, lambda: override(_ROOT, own=self._owns)))
+
     def _write_database(
         self, fresh: Sequence[_Package], known: Sequence[_Package], state: str = "unpacked"
     ) -> None:
         """What dpkg would know had it unpacked ``fresh``, after what it knows by now."""
-        folder = Path(self.order.root, _DATABASE)
-        for name in ("info", "triggers", "updates", "alternatives", "parts"):
-            (folder / name).mkdir(parents=True, exist_ok=True)
-        (folder / "info/format").write_text("1\n")
-        for name in ("available", "diversions", "statoverride"):
-            (folder / name).touch()
-        if self.order.foreign:
-            lines = (self.order.architecture, *self.order.foreign)
-            (folder / "arch").write_text("".join(f"{line}\n" for line in lines))
-        with (folder / "status").open("a", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(render_status((package.unpacked for package in fresh), state))
-        for name, text in render_triggers(package.unpacked for package in known).items():
-            _add_lines(folder / "triggers" / name, text)
+        order = self.order
+
+        def write() -> None:
+            folder = _ROOT / _DATABASE
+            for name in ("info", "triggers", "updates", "alternatives", "parts"):
+                (folder / name).mkdir(parents=True, exist_ok=True)
+            (folder / "info/format").write_text("1\n")
+            for name in ("available", "diversions", "statoverride"):
+                (folder / name).touch()
+            if order.foreign:
+                lines = (order.architecture, *order.foreign)
+                (folder / "arch").write_text("".join(f"{line}\n" for line in lines))
+            with (folder / "status").open("a", encoding="utf-8", errors="surrogateescape") as file:
+                file.write(render_status((package.unpacked for package in fresh), state))
+            for name, text in render_triggers(package.unpacked for package in known).items():
+                _add_lines(folder / "triggers" / name, text)
+
+        shut_into(order.root, write)
 
     def _activate(self, configured: Sequence[_Package], fresh: Sequence[_Package]) -> None:
         paths = (entry.path for package in fresh for entry in package.fragment.entries)
         text = render_activations((package.unpacked for package in configured), paths)
         if text:
-            with Path(self.order.root, _DATABASE, "triggers/Unincorp").open("a") as file:
-                file.write(text)
+            place = _ROOT / _DATABASE / "triggers/Unincorp"
+            shut_into(self.order.root, lambda: _append(place, text))
 
     def _add_own(self) -> None:
         """The user, and the few files that no package brings."""
-        for path, text in self.order.files:
-            place = Path(self.order.root, path)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(text)
-            place.chmod(0o644)
-        if self.order.user is not None:
-            name, uid = self.order.user
-            owned = add_user(Path(self.order.root), name, uid, self.order.epoch)
-            if self.confinement.owners is not None:
-                self.confinement.owners.set_owners((path, uid, uid) for path in owned)
-            else:
+        order = self.order
+
+        def add() -> list[tuple[str, int, int]]:
+            for path, text in order.files:
+                place = _ROOT / path
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_text(text)
+                place.chmod(0o644)
+            if order.user is None:
+                return []
+            name, uid = order.user
+            owned = add_user(_ROOT, name, uid, order.epoch)
+            if self._owns:
                 for path in owned:
                     os.chown(path, uid, uid)
+            return [(path.lstrip("/"), uid, uid) for path in owned]
+
+        self._record(shut_into(order.root, add))
 
     def _baseline(self) -> dict[str, Entry]:
         return {entry.path: entry for entry in self.order.baseline}
@@ -240,6 +280,16 @@ class _Builder:
             with Path(self.order.root, entry.path).open("rb", buffering=0) as file:
                 while piece := file.read(_READ):
                     yield piece
+
+
+def _make_mount_points() -> None:
+    for path in MOUNT_POINTS:
+        (_ROOT / path).mkdir(parents=True, exist_ok=True)
+
+
+def _append(file: Path, text: str) -> None:
+    with file.open("a") as opened:
+        opened.write(text)
 
 
 def _add_lines(file: Path, text: str) -> None:
@@ -282,12 +332,7 @@ def build(confinement: Confinement, source: str, target: str) -> None:
     except LockenvError as error:
         answer = error
     except OSError as error:
-        answer = HostError(
-            "cannot-write-root",
-            "the image's root could not be written",
-            why=(f"{error.strerror}: {error.filename}",),
-            fix="make room, or name another folder with --cache-dir",
-        )
+        answer = refused(f"{error.strerror}: {error.filename}")
     Path(target).write_bytes(render_answer(answer))
 
 

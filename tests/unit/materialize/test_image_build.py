@@ -29,6 +29,7 @@ from tests.support.debs import (
     deb,
     feature_debs,
     file,
+    hard_link,
     host_base,
     link,
 )
@@ -222,6 +223,67 @@ def test_a_package_that_replaces_another_has_its_file(tmp_path: Path, base: Tiny
     image = build(_plan(tmp_path, base, one, two), _places(tmp_path))
 
     assert _flat(image)["usr/bin/same"].size == 2
+
+
+_DIVERTING = (
+    "#!/bin/sh\nset -e\n"
+    "dpkg-divert --add --rename --divert /usr/bin/tool.first /usr/bin/tool >/dev/null\n"
+    "dpkg-divert --add --rename --divert /etc/tool.first /etc/tool >/dev/null\n"
+)
+
+
+def test_a_diverted_file_lies_where_it_was_diverted_to(tmp_path: Path, base: TinyDeb) -> None:
+    both = [file("usr/bin/tool", b"1", mode=0o755), file("etc/tool", b"one")]
+    other = [file("usr/bin/tool", b"22", mode=0o755), file("etc/tool", b"three")]
+    first = deb("first", members=both, control={"conffiles": "/etc/tool\n"})
+    second = deb("second", members=other, scripts={"preinst": _DIVERTING})
+
+    image = build(_plan(tmp_path, base, first, second), _places(tmp_path))
+
+    found = _flat(image)
+    assert {name: found[name].size for name in found if "tool" in name} == {
+        "usr/bin/tool": 2,
+        "usr/bin/tool.first": 1,
+        "etc/tool": 5,
+        "etc/tool.first": 3,
+    }
+
+
+def test_a_file_is_diverted_by_a_package_that_was_configured_before(
+    tmp_path: Path, base: TinyDeb
+) -> None:
+    early = deb("early", scripts={"postinst": _DIVERTING}, fields={"Essential": "yes"})
+    late = deb(
+        "late", members=[file("usr/bin/tool", b"1"), hard_link("usr/bin/same", "usr/bin/tool")]
+    )
+
+    image = build(_plan(tmp_path, base, early, late), _places(tmp_path))
+
+    assert {"usr/bin/tool.first", "usr/bin/same"} <= set(_flat(image))
+    assert "usr/bin/tool" not in _flat(image)
+
+
+def test_a_mode_that_dpkg_was_told_before_unpacking_holds(tmp_path: Path, base: TinyDeb) -> None:
+    script = "#!/bin/sh\nset -e\ndpkg-statoverride --force-all --add root '#7' 4750 /usr/bin/tool\n"
+    tool = deb("tool", members=[file("usr/bin/tool", b"1")], scripts={"preinst": script})
+
+    for mode in MODES:
+        image = build(_plan(tmp_path, base, tool), _places(tmp_path / mode, mode))
+
+        member = _flat(image)["usr/bin/tool"]
+        assert (member.uid, member.gid, member.mode) == (0, 7, 0o4750)
+
+
+def test_a_link_in_the_roots_own_place_does_not_lead_out(tmp_path: Path, base: TinyDeb) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    script = f"#!/bin/sh\nset -e\nmv /etc /was\nln -s {outside} /etc\nln -s {outside} /opt\n"
+    hostile = deb("hostile", scripts={"postinst": script})
+
+    with pytest.raises(IntegrityError, match="stands in the way"):
+        build(_plan(tmp_path, base, hostile), _places(tmp_path))
+
+    assert list(outside.iterdir()) == []
 
 
 def test_a_package_that_is_not_the_locked_one_is_refused(tmp_path: Path, base: TinyDeb) -> None:
