@@ -38,6 +38,7 @@ COMMANDS = {
     "id": "Print the environment digest.",
     "doctor": "Say what this machine can do.",
     "cache": "Look at the store, and clean it.",
+    "merge-driver": "Merge locks by meaning, for git.",
     "completion": "Print a completion script for a shell.",
 }
 

@@ -31,10 +31,12 @@ from lockenv.lockfile.selection import (
     selections_of,
 )
 from lockenv.lockfile.self_check import self_check
+from lockenv.lockfile.settling import is_coherent, settle
 from lockenv.lockfile.staleness import stale
 from lockenv.lockfile.targets import named_target, target_of
 from lockenv.lockfile.text import Moment, Value
 from lockenv.lockfile.text import value as render_value
+from lockenv.lockfile.things_words import render_things
 from lockenv.lockfile.writer import is_writable, render_lock
 
 __all__ = [
@@ -67,6 +69,7 @@ __all__ = [
     "has_markers",
     "image_requests",
     "inspect_lock",
+    "is_coherent",
     "is_writable",
     "merge",
     "named_target",
@@ -77,12 +80,14 @@ __all__ = [
     "render_diff_markdown",
     "render_diff_text",
     "render_lock",
+    "render_things",
     "render_value",
     "request",
     "roots",
     "select",
     "selections_of",
     "self_check",
+    "settle",
     "split_markers",
     "stale",
     "target_of",

@@ -9,10 +9,22 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from lockenv.lockfile.asked import roots
+from packaging.version import InvalidVersion, Version
+
+from lockenv.formats.debian import compare_versions
+from lockenv.lockfile.merging_request import twice_changed
 from lockenv.lockfile.order import canonical
 from lockenv.lockfile.selection import regrouped
-from lockenv.model import Artifact, Lock, LockedBuild, LockedPackage
+from lockenv.model import (
+    ArchiveState,
+    Artifact,
+    Lock,
+    LockedBuild,
+    LockedImage,
+    LockedPackage,
+    LockedSystemPackage,
+    LockedTarget,
+)
 from lockenv.values import dataclass, replace
 
 if TYPE_CHECKING:
@@ -34,17 +46,22 @@ class Merged:
     """The merged lock, and for each target what both sides changed differently (sorted names).
 
     Names have their layer where it is not Python: ``deb:NAME``, ``python`` for the interpreter;
-    the empty target holds what belongs to no target (images).
+    the empty target holds what belongs to no target (images). ``is_open`` says that some of them
+    only the manifest can decide: a requirement, a target's properties, an image.
     """
 
     lock: Lock
     conflicts: Mapping[str, tuple[str, ...]]
+    is_open: bool = False
 
 
-def merge(base: Lock, ours: Lock, theirs: Lock) -> Merged:
-    """The lock that holds the changes of both sides since their base."""
+def merge(base: Lock, ours: Lock, theirs: Lock, *, prefer: str = "ours") -> Merged:
+    """The lock that holds the changes of both sides since their base.
+
+    ``prefer`` says what stands in where both changed a pin differently: "ours" or the "newer".
+    """
     sides = tuple(canonical(lock) for lock in (base, ours, theirs))
-    merging = _Merging(*sides)
+    merging = _Merging(*sides, prefer=prefer)
     lock = Lock(
         version=min(ours.version, theirs.version, key=_format),
         targets=merging.whole(lambda lock: {item.name: item for item in lock.targets}, "target"),
@@ -72,7 +89,7 @@ def merge(base: Lock, ours: Lock, theirs: Lock) -> Merged:
     conflicts = {
         target: tuple(sorted(found)) for target, found in sorted(merging.conflicts.items())
     }
-    return Merged(canonical(regrouped(_limited(lock, names))), conflicts)
+    return Merged(canonical(regrouped(_limited(lock, names))), conflicts, merging.is_open)
 
 
 def _format(version: str) -> tuple[int, ...]:
@@ -82,9 +99,11 @@ def _format(version: str) -> tuple[int, ...]:
 class _Merging:
     """The three sides, and the conflicts found so far."""
 
-    def __init__(self, base: Lock, ours: Lock, theirs: Lock) -> None:
+    def __init__(self, base: Lock, ours: Lock, theirs: Lock, *, prefer: str) -> None:
         self._sides = (base, ours, theirs)
+        self._prefer = prefer
         self.conflicts: defaultdict[str, set[str]] = defaultdict(set)
+        self.is_open = False
 
     def _merged(
         self, tables: list[dict[K, E]], conflict: Callable[[K], tuple[str, str]]
@@ -98,9 +117,21 @@ class _Merging:
                 target, name = conflict(key)
                 self.conflicts[target].add(name)
                 chosen = mine if mine is not None else other
+                if mine is not None and other is not None:
+                    chosen = self._stand_in(mine, other)
             if chosen is not None:
                 found[key] = chosen
         return found
+
+    def _stand_in(self, mine: E, other: E) -> E:
+        if isinstance(mine, LockedTarget) and isinstance(other, LockedTarget):
+            # The epoch follows from the archives, which are merged themselves.
+            epoch = max(mine.epoch or "", other.epoch or "") or None
+            self.is_open |= replace(mine, epoch=None) != replace(other, epoch=None)
+            return replace(mine, epoch=epoch)
+        if isinstance(mine, LockedImage):
+            self.is_open = True
+        return other if self._prefer == "newer" and _is_newer(other, mine) else mine
 
     def whole(self, table: Callable[[Lock], dict[str, E]], kind: str) -> tuple[E, ...]:
         """Entries that are not split by target."""
@@ -140,20 +171,23 @@ class _Merging:
             base, ours, theirs = (set(side.request.get(target, ())) for side in self._sides)
             lines = (ours & theirs) | (ours - base) | (theirs - base)
             found[target] = tuple(sorted(lines))
-            for key in _twice_changed(base, ours, theirs):
+            for key in twice_changed(base, ours, theirs):
                 self.conflicts[target].add(key)
+                self.is_open = True
         return found
 
 
-def _twice_changed(base: set[str], ours: set[str], theirs: set[str]) -> Iterator[str]:
-    """Names whose requirements both sides changed, and not alike."""
-    names = [
-        {(root.selection, root.requirement.name): root.line for root in roots(sorted(lines))}
-        for lines in (ours - base, theirs - base)
-    ]
-    for key in sorted(set(names[0]) & set(names[1])):
-        if names[0][key] != names[1][key]:
-            yield key[1]
+def _is_newer(one: object, than: object) -> bool:
+    """Whether a pin has the higher version of two for the same thing."""
+    if isinstance(one, LockedSystemPackage) and isinstance(than, LockedSystemPackage):
+        return compare_versions(one.version, than.version) > 0
+    if isinstance(one, ArchiveState) and isinstance(than, ArchiveState):
+        return one.date > than.date
+    try:
+        versions = [Version(getattr(each, "version", "") or "0") for each in (one, than)]
+    except InvalidVersion:
+        return False
+    return versions[0] > versions[1]
 
 
 def _for(entry: S, targets: tuple[str, ...]) -> S:

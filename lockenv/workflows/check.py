@@ -201,17 +201,23 @@ def lock_findings(project: Project) -> tuple[list[Finding], Lock | None]:
     lock = inspection.lock
     if lock is None:
         return findings, None
-    findings += self_check(lock, text)
+    findings += own_findings(lock, text)
     findings += drift(project, lock)
-    if any(target.cuda is not None for target in lock.targets) or lock.base_images:
-        from lockenv.workflows.cuda_check import coherence_findings  # noqa: PLC0415 - start-up
-
-        findings += coherence_findings(lock)
     if any(target.native_libraries for target in lock.targets):
         from lockenv.workflows.native_layer import native_findings  # noqa: PLC0415 - start-up
 
         findings += native_findings(project, lock)
     return findings, lock
+
+
+def own_findings(lock: Lock, text: str) -> list[Finding]:
+    """In what a lock contradicts itself, whatever the manifest says (LE2xx, LE701 to LE704)."""
+    findings = self_check(lock, text)
+    if any(target.cuda is not None for target in lock.targets) or lock.base_images:
+        from lockenv.workflows.cuda_check import coherence_findings  # noqa: PLC0415 - start-up
+
+        findings += coherence_findings(lock)
+    return findings
 
 
 def contradictions(lock: Lock, text: str) -> list[Finding]:

@@ -27,6 +27,8 @@ from lockenv.values import dataclass, field
 from lockenv.workflows.choice import choose_target
 from lockenv.workflows.cuda_check import host_shortfalls
 from lockenv.workflows.files import read_text
+from lockenv.workflows.init import write_attributes
+from lockenv.workflows.merge_driver import driver_state, install_driver
 from lockenv.workflows.project import find_project, read_lock
 
 if TYPE_CHECKING:
@@ -47,9 +49,10 @@ _PROGRAMS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoctorOptions:
-    """``cluster`` is a file with ``kubectl get nodes -o json``."""
+    """``cluster`` is a file with ``kubectl get nodes -o json``; ``install`` tells git of us."""
 
     cluster: str | None = None
+    install: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +68,8 @@ def doctor(scene: Scene, options: DoctorOptions) -> Diagnosis:
     """Look at this machine, or at a cluster's nodes."""
     if options.cluster is not None:
         return _cluster(scene, options.cluster)
+    if options.install:
+        return _installed(scene)
     machine = machine_here()
     gpus = detect_gpus()
     found: list[tuple[str, str]] = [
@@ -76,6 +81,7 @@ def doctor(scene: Scene, options: DoctorOptions) -> Diagnosis:
         *_gpu_lines(gpus),
         *_build_lines(),
         *((name, _program(name, use)) for name, use in _PROGRAMS.items()),
+        ("merges", driver_state(scene.directory)),
         *_lock_lines(scene),
     ]
     width = max(len(name) for name, _ in found) + 2
@@ -87,6 +93,15 @@ def doctor(scene: Scene, options: DoctorOptions) -> Diagnosis:
     return Diagnosis(
         lines=tuple(f"{name:<{width}}{value}" for name, value in found), document=document
     )
+
+
+def _installed(scene: Scene) -> Diagnosis:
+    """Tell git of the merge driver and the textconv, for this clone and no other."""
+    lines = [*install_driver(scene.directory)] or ["the merge driver is installed already"]
+    if write_attributes(scene.directory):
+        lines.append("wrote .gitattributes: commit it")
+    document: dict[str, object] = {"schema": "lockenv/doctor/1", "status": 0, "changes": lines}
+    return Diagnosis(lines=tuple(lines), document=document)
 
 
 def _gpu_lines(gpus: GpuHost) -> Iterator[tuple[str, str]]:

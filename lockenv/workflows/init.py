@@ -58,7 +58,7 @@ def init(scene: Scene, options: InitOptions) -> InitOutcome:
         text = extend_pyproject(pyproject, start)
     write_atomically(folder / "pyproject.toml", text)
     lines = [f"{'wrote' if pyproject is None else 'extended'} pyproject.toml"]
-    if _write_attributes(folder):
+    if write_attributes(folder):
         lines.append("wrote .gitattributes")
     return InitOutcome(lines=tuple(lines), notes=tuple(notes))
 
@@ -145,7 +145,8 @@ def _direct(folder: Path, text: str) -> list[str]:
     return direct
 
 
-def _write_attributes(folder: Path) -> bool:
+def write_attributes(folder: Path) -> bool:
+    """Add the lock's line to ``.gitattributes`` where it is not there; whether that was so."""
     path = folder / ".gitattributes"
     text = read_text(path) or ""
     if any(line.split()[:1] == [LOCK_NAME] for line in text.splitlines()):

@@ -28,7 +28,7 @@ from lockenv.workflows.files import is_there, read_text, write_atomically
 from lockenv.workflows.moved import moved_reasons
 from lockenv.workflows.moves import parse_moves, refuse_unknown, search_limits
 from lockenv.workflows.project import Project, read_project
-from lockenv.workflows.solving import Question, answered_by_former, search
+from lockenv.workflows.solving import Answer, Question, answered_by_former, search
 
 if TYPE_CHECKING:
     from lockenv.fetch import Trail
@@ -87,14 +87,9 @@ def lock(scene: Scene, options: LockOptions, project: Project | None = None) -> 
     project = _with_allowed_builds(project, options)
     former = read_former(project)
     question = ask(scene, project, former.lock, options)
-    new = answered_by_former(question)
-    notes: list[str] = list(former.notes)
-    trail: Trail | None = ()
-    if new is None:
-        answer = search(scene, question)
-        new, trail = answer.lock, answer.trail
-        notes += answer.notes
-    refuse_unknown(question.moves, former.lock, new)
+    found = answer(scene, question)
+    new, trail = found.lock, found.trail
+    notes: list[str] = [*former.notes, *found.notes]
     text = render_lock(new)
     parsed = parse_lock(text)
     _believe(parsed, text)
@@ -140,6 +135,14 @@ def _follows_from_files(question: Question, new: Lock, options: LockOptions) -> 
             for one in new.packages
         )
     )
+
+
+def answer(scene: Scene, question: Question) -> Answer:
+    """The lock that answers a question with the least moved."""
+    new = answered_by_former(question)
+    found = Answer(new, trail=()) if new is not None else search(scene, question)
+    refuse_unknown(question.moves, question.former, found.lock)
+    return found
 
 
 def ask(scene: Scene, project: Project, former: Lock | None, options: LockOptions) -> Question:

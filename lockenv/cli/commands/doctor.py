@@ -18,20 +18,27 @@ if TYPE_CHECKING:
 Examples:
   lockenv doctor
   lockenv doctor --format json
+  lockenv doctor --install-merge-driver
   kubectl get nodes -o json > nodes.json && lockenv doctor --cluster nodes.json
 """
 )
 @click.option("--cluster", metavar="FILE", help="Say which nodes of a cluster fit the lock.")
 @click.option(
+    "--install-merge-driver",
+    "install",
+    is_flag=True,
+    help="Have git merge and show locks by meaning, in this clone.",
+)
+@click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
 )
 @click.pass_obj
-def command(invocation: Invocation, *, cluster: str | None, form: str) -> int:
+def command(invocation: Invocation, *, cluster: str | None, install: bool, form: str) -> int:
     """Say what this machine can do: interpreters, libc, driver, GPUs, ways of building."""
     from lockenv.workflows.doctor import DoctorOptions, doctor  # noqa: PLC0415 - start-up
 
     with open_scene(invocation) as scene:
-        outcome = doctor(scene, DoctorOptions(cluster=cluster))
+        outcome = doctor(scene, DoctorOptions(cluster=cluster, install=install))
     if form == "json":
         invocation.output.answer(render_json(outcome.document))
     else:
