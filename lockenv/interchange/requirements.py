@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from lockenv.tables.addresses import PYTHON_INDEX
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lockenv.lockfile import SelectedPackage, Selection
     from lockenv.model import LockedPackage
 
@@ -26,15 +28,15 @@ def render_requirements(selection: Selection) -> str:
     members = sorted(selection.packages, key=lambda member: member.name)
     if any(member.artifact is None for member in members):
         lines.append("# Some entries are not files, so pip cannot require hashes for all.")
-    lines += _indexes(members)
+    lines += index_lines(members)
     for member in members:
         lines += _entry(member)
     return "\n".join(lines) + "\n"
 
 
-def _indexes(members: list[SelectedPackage]) -> list[str]:
+def index_lines(members: Sequence[SelectedPackage], indexes: Sequence[str] = ()) -> list[str]:
     """The indexes in use; unsaid where it is the default one alone. The hashes bind, not these."""
-    used = sorted({member.package.index for member in members if member.package.index})
+    used = sorted({member.package.index for member in members if member.package.index} | {*indexes})
     if used in ([], [PYTHON_INDEX]):
         return []
     if PYTHON_INDEX in used:
@@ -43,7 +45,7 @@ def _indexes(members: list[SelectedPackage]) -> list[str]:
 
 
 def _entry(member: SelectedPackage) -> list[str]:
-    line = _line(member.package)
+    line = requirement_line(member.package)
     lines = [line]
     artifact = member.artifact
     if artifact is not None:
@@ -52,7 +54,8 @@ def _entry(member: SelectedPackage) -> list[str]:
     return [*lines, f"    # via {', '.join(askers)}"]
 
 
-def _line(package: LockedPackage) -> str:
+def requirement_line(package: LockedPackage) -> str:
+    """The package at its version or place, as pip's requirements say it."""
     if package.vcs is not None:
         part = f"#subdirectory={package.vcs.subdirectory}" if package.vcs.subdirectory else ""
         return f"{package.name} @ {package.vcs.type}+{package.vcs.url}@{package.vcs.commit}{part}"

@@ -122,7 +122,7 @@ IMAGE = (
     "ports",
     "compression",
 )
-EXPORT = ("format", "target", "output")
+EXPORT = ("format", "target", "output", "groups", "extras", "options")
 ENVIRONMENT = ("groups", "extras")
 
 PYTHON_SOURCES = ("standalone", "debian", "host")
@@ -136,6 +136,17 @@ DISTRIBUTIONS = ("debian", "ubuntu", "none")
 SCRIPTS = ("run", "none")
 CUDA_SOURCES = ("wheels", "debian", "redistributable")
 COMPRESSIONS = ("gzip", "zstd", "none")
-EXPORT_FORMATS = ("pylock", "requirements")
+EXPORT_FORMATS = (
+    "pylock",
+    "requirements",
+    "dockerfile",
+    "devcontainer",
+    "kubernetes",
+    "compose",
+    "kernelspec",
+    "cyclonedx",
+    "spdx",
+    "github-matrix",
+)
 #: Which key sets the oldest version to run on, by the kind of libc that a platform has.
 LEVELS = {"glibc": "glibc", "musl": "musl", "macos": "macos"}

@@ -1,23 +1,18 @@
-"""``[policy]``, ``[[ignore]]`` and ``[[export]]``."""
+"""``[policy]`` and ``[[ignore]]``."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from lockenv.fields import nearest
 from lockenv.manifest import keys
-from lockenv.manifest.document import is_relative
 from lockenv.manifest.targets import complain_unknown
 from lockenv.manifest.words import parse_name
-from lockenv.model import FINDING_CODES, Export, Ignore, Policy
+from lockenv.model import FINDING_CODES, Ignore, Policy
 
 if TYPE_CHECKING:
     from lockenv.fields import Fields
     from lockenv.manifest.document import Document
-
-#: PEP 751: the names that installers look for.
-_PYLOCK = re.compile(r"pylock(\.[^./]+)?\.toml")
 
 
 def read_policy(document: Document) -> Policy:
@@ -102,41 +97,3 @@ def read_ignores(document: Document, targets: tuple[str, ...]) -> tuple[Ignore, 
             )
         )
     return tuple(found)
-
-
-def read_exports(document: Document, targets: tuple[str, ...]) -> tuple[Export, ...]:
-    """The files that `lock` keeps fresh."""
-    found: list[Export] = []
-    for fields in document.root.tables("export"):
-        fields.reject_unknown(keys.EXPORT)
-        if not fields.has("format"):
-            fields.complain("format is missing", fix='add format = "pylock"', slug="missing-key")
-        kind = fields.choice("format", keys.EXPORT_FORMATS, "pylock")
-        output = fields.required_text("output")
-        if output:
-            _check_output(fields, kind, output)
-        if any(output == other.output for other in found):
-            fields.complain(
-                f"two exports write {output}", "output", fix="rename one", slug="duplicate"
-            )
-        target = fields.text("target")
-        if target is not None and target not in targets:
-            complain_unknown(fields, "target", target, targets, "target")
-        found.append(Export(format=kind, output=output, target=target))
-    return tuple(found)
-
-
-def _check_output(fields: Fields, kind: str, output: str) -> None:
-    if not is_relative(output) or ".." in output.split("/"):
-        fields.complain(
-            f'output is "{output}", which is not inside the project',
-            "output",
-            fix="write a path from the manifest's folder",
-            slug="absolute-path",
-        )
-    elif kind == "pylock" and not _PYLOCK.fullmatch(output.rpartition("/")[2]):
-        fields.complain(
-            f'installers do not look for a lock named "{output}"',
-            "output",
-            fix='write "pylock.toml" or "pylock.NAME.toml"',
-        )

@@ -11,10 +11,11 @@ from lockenv.formats.toml import locate, parse_toml
 from lockenv.manifest import keys
 from lockenv.manifest.asked import read_asked
 from lockenv.manifest.document import Document, Reading, tool_layer
+from lockenv.manifest.exports import read_exports
 from lockenv.manifest.images import Surroundings, read_images
 from lockenv.manifest.layers import written_in
 from lockenv.manifest.origins import read_indexes, read_sources
-from lockenv.manifest.policies import read_exports, read_ignores, read_policy
+from lockenv.manifest.policies import read_ignores, read_policy
 from lockenv.manifest.project import (
     LEGACY_BUILD_SYSTEM,
     Described,
@@ -144,7 +145,7 @@ def _read(reading: Reading, tool: Document, described: Described) -> Manifest:
                 as_of=steering.as_of,
             ),
         ),
-        exports=read_exports(tool, names),
+        exports=read_exports(tool, names, selections),
         environments=read_environments(tool, selections, targets),
         follow=steering.follow,
         external=described.external,

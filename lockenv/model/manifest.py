@@ -213,11 +213,18 @@ class Image:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """One ``[[export]]``: a file that ``lock`` keeps fresh."""
+    """One ``[[export]]``: a file that ``lock`` keeps fresh.
+
+    ``groups`` and ``extras``: None means the target's own. ``options`` are those of
+    ``lockenv export FORMAT``, by name.
+    """
 
     format: str
     output: str
     target: str | None = None
+    groups: tuple[str, ...] | None = None
+    extras: tuple[str, ...] | None = None
+    options: Mapping[str, str | int | bool | tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ Other archives are declared in the manifest (``[[system.archive]]``).
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from importlib.resources import files
 
@@ -18,6 +19,9 @@ from lockenv.tables.addresses import (
 )
 from lockenv.values import dataclass
 
+#: The service imports four times a day; the second time is for an import that came late.
+_AFTER_HOURS = (6, 18)
+_RFC_3339 = "%Y-%m-%dT%H:%M:%SZ"
 #: Debian's suites that have neither updates nor security nor backports of their own.
 _ROLLING = frozenset({"sid", "unstable", "experimental", "rc-buggy"})
 
@@ -88,6 +92,28 @@ def snapshot_of(url: str) -> str:
         UBUNTU: UBUNTU_SNAPSHOT + "{time}/",
         UBUNTU_PORTS: UBUNTU_SNAPSHOT + "{time}/",
     }.get(url, "")
+
+
+def snapshot_time(moment: str) -> str:
+    """RFC 3339 as the snapshot services write a moment: ``20261122T080000Z``."""
+    return moment.replace("-", "").replace(":", "")
+
+
+def later(moment: str, hours: int) -> str:
+    """A moment so many hours later."""
+    when = datetime.strptime(moment, _RFC_3339).replace(tzinfo=UTC)
+    return (when + timedelta(hours=hours)).strftime(_RFC_3339)
+
+
+def snapshot_roots(snapshot: str, date: str) -> tuple[str, ...]:
+    """The archive's addresses at the snapshot service, at and after a Release's date.
+
+    Debian's service imports an archive some hours after it was published, and answers a time with
+    the state at or *before* it; so a Release's own date may give the state before. A file stays in
+    an archive for more than a day after its last mention, so a few times after the date are asked.
+    """
+    times = (*(later(date, hours) for hours in _AFTER_HOURS), date)
+    return tuple(snapshot.format(time=snapshot_time(time)) for time in times)
 
 
 @lru_cache(maxsize=4)

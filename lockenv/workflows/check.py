@@ -150,7 +150,7 @@ def check_project(scene: Scene, options: CheckOptions) -> list[Finding]:
     if lock is not None and project.manifest.exports and not findings:
         from lockenv.workflows.export import export_findings  # noqa: PLC0415 - start-up
 
-        findings += export_findings(scene, lock, project.manifest, project.root)
+        findings += export_findings(lock, project.manifest, project.root)
     if lock is not None and not any(_status_of(finding) in {2, 4} for finding in findings):
         if "env" in options.layers:
             from lockenv.workflows.sync import environment_findings  # noqa: PLC0415 - start-up

@@ -172,8 +172,9 @@ def _asked(lock: Lock, target: LockedTarget, asked: AskedSelection) -> Choice:
             extras=(),
             project=False,
         )
-    taken = groups if asked.all_groups else {*target.groups, *_normal(asked.groups)}
-    more = extras if asked.all_extras else {*target.extras, *_normal(asked.extras)}
+    own = ((), ()) if asked.exact else (target.groups, target.extras)
+    taken = groups if asked.all_groups else {*own[0], *_normal(asked.groups)}
+    more = extras if asked.all_extras else {*own[1], *_normal(asked.extras)}
     return Choice(
         target=target.name,
         groups=tuple(sorted(taken - set(_normal(asked.no_groups)))),

@@ -299,3 +299,7 @@ def _record(
         )
     lock: Lock = replace(opened.lock, images=tuple(images))
     write_atomically(opened.root / LOCK_NAME, render_lock(lock))
+    if opened.manifest is not None and opened.manifest.exports:
+        from lockenv.workflows.export import refresh_exports  # noqa: PLC0415 - likewise
+
+        refresh_exports(lock, opened.manifest, opened.root)

@@ -97,7 +97,7 @@ def lock(scene: Scene, options: LockOptions, project: Project | None = None) -> 
     if is_changed and not options.dry_run:
         write_atomically(project.lock_path, text)
     if not options.dry_run:
-        notes += _refresh_exports(scene, project, parsed)
+        notes += _refresh_exports(project, parsed)
     notes += first_notes(project, former.lock)
     if options.explain:
         notes += moved_reasons(former.lock, parsed, question.moves)
@@ -277,19 +277,13 @@ def _believe(new: Lock, text: str) -> None:
         raise AssertionError(message)
 
 
-def _refresh_exports(scene: Scene, project: Project, new: Lock) -> list[str]:
+def _refresh_exports(project: Project, new: Lock) -> list[str]:
     """Rewrite the files that ``[[export]]`` keeps; those that changed are named."""
     if not project.manifest.exports:
         return []
-    from lockenv.workflows.export import declared_exports  # noqa: PLC0415 - start-up: few have any
+    from lockenv.workflows.export import refresh_exports  # noqa: PLC0415 - start-up: few have any
 
-    notes = []
-    for path, text in declared_exports(scene, new, project.manifest, project.root):
-        if read_text(path) != text:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, text)
-            notes.append(f"{path.relative_to(project.root)} written")
-    return notes
+    return refresh_exports(new, project.manifest, project.root)
 
 
 def first_notes(project: Project, former: Lock | None) -> list[str]:

@@ -7,7 +7,10 @@ from lockenv.values import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedSelection:
-    """What a command line says about the selection; all empty where it says nothing."""
+    """What a command line says about the selection; all empty where it says nothing.
+
+    ``exact`` is for declared selections: what is named is all, without the target's defaults.
+    """
 
     target: str | None = None
     groups: tuple[str, ...] = ()
@@ -16,6 +19,7 @@ class AskedSelection:
     extras: tuple[str, ...] = ()
     all_groups: bool = False
     all_extras: bool = False
+    exact: bool = False
 
     @property
     def is_silent(self) -> bool:
@@ -27,6 +31,7 @@ class AskedSelection:
             or self.extras
             or self.all_groups
             or self.all_extras
+            or self.exact
         )
 
 

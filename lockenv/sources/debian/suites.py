@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING
 from lockenv.errors import InputError, IntegrityError, SourceError, UnavailableError
 from lockenv.formats.debian import parse_release
 from lockenv.model import ArchiveState, sha256
-from lockenv.sources.debian.places import snapshot_roots, snapshot_time
 from lockenv.sources.debian.signatures import Keyring, Signed, verify_signed
 from lockenv.sources.debian.universe import Standing
-from lockenv.tables.distributions import keyring, pockets, snapshot_of
+from lockenv.tables.distributions import (
+    keyring,
+    pockets,
+    snapshot_of,
+    snapshot_roots,
+    snapshot_time,
+)
 from lockenv.values import dataclass
 
 if TYPE_CHECKING:
