@@ -69,10 +69,12 @@ def materialize_interpreter(archive: InterpreterArchive, folder: Path) -> Path:
             _unpack(archive, whole / "python")
             if _executable_in(whole, archive) is None:
                 _refuse(archive, f"has no Python {archive.version} where one must be")
-            with contextlib.suppress(OSError):  # damaged remains make way, if there are any
-                place.rename(temporary / "former")
-            with contextlib.suppress(OSError):  # another process may have been faster
-                whole.rename(place)
+            # Another process may have been faster, and its interpreter may be running.
+            if _executable_in(place, archive) is None:
+                with contextlib.suppress(OSError):  # damaged remains make way, if there are any
+                    place.rename(temporary / "former")
+                with contextlib.suppress(OSError):
+                    whole.rename(place)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         executable = _executable_in(place, archive)

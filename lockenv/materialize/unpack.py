@@ -181,7 +181,12 @@ class UnpackedStore:
             except OSError:
                 if not place.exists():
                     raise
-                # Another process was faster, or what lies there is damaged: ours is whole.
+                # Another process was faster, and others may be linking from what it made.
+                theirs = self.load(unpacking.wheel.digest)
+                if theirs is not None:
+                    shutil.rmtree(unpacking.temporary, ignore_errors=True)
+                    return theirs
+                # What lies there is damaged: ours is whole.
                 old = Path(tempfile.mkdtemp(prefix=".old-", dir=self.folder))
                 with contextlib.suppress(OSError):
                     place.rename(old / "gone")

@@ -151,4 +151,6 @@ def _forward() -> None:
             _Forwarded.process.send_signal(number)
 
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
-        signal.signal(number, pass_on)
+        # What is ignored stays so for the program, as `nohup` means it.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, pass_on)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -297,6 +298,18 @@ def test_a_program_of_run_has_the_usual_signals(user: User) -> None:
 
     assert second.is_remembered
     assert second.answer.out == first.answer.out
+
+
+def test_a_hang_up_that_is_ignored_is_ignored_by_the_program_too(user: User) -> None:
+    user.lockenv("sync")
+    words = ["nohup", user.python, "-m", "lockenv", "run", "grep", "SigIgn", "/proc/self/status"]
+
+    masks = [
+        subprocess.check_output(words, cwd=user.folder, env=user.environment(), text=True)
+        for _ in range(2)  # the second answer is a remembered one
+    ]
+
+    assert [int(mask.split()[1], 16) & 1 for mask in masks] == [1, 1]
 
 
 def test_a_project_that_is_installed_is_part_of_the_question(tmp_path: Path, program: Path) -> None:
