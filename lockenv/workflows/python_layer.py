@@ -219,6 +219,12 @@ class PythonLayer:
                     cell, source, roots, {*steer.fixed, *steer.preferred} - set(moved), resolution
                 )
         except UnsolvableError as error:
+            source.refuse_misnamed(
+                candidate
+                for need in error.refusal.needs
+                if need.requirement is None
+                for candidate in need.candidates
+            )
             raise UnsolvedError(cell, source, error) from error
         return PythonAnswer(
             cell=cell,

@@ -211,26 +211,32 @@ def test_files_after_the_date_do_not_exist(world: World) -> None:
     assert "after as-of" in rejected.reason
 
 
-def test_metadata_of_another_package_are_an_integrity_error(world: World) -> None:
+def test_metadata_of_another_package_reject_the_candidate(world: World) -> None:
     lying = wheel("other", "1.0", metadata=b"Metadata-Version: 2.1\nName: demo\nVersion: 9\n\n")
     world.index.publish(
         Built("demo-1.0-py3-none-any.whl", _renamed(lying), lying.metadata),
     )
     source = world.source()
 
-    with pytest.raises((IntegrityError, UnusableCandidateError)):
+    with pytest.raises(UnusableCandidateError):
         source.requirements(best(source, "demo"))
 
 
-def test_a_wrong_version_inside_is_an_integrity_error(world: World) -> None:
+def test_where_nothing_else_serves_a_wrong_version_inside_is_an_integrity_error(
+    world: World,
+) -> None:
     metadata = b"Metadata-Version: 2.1\nName: demo\nVersion: 9.0\n\n"
     world.index.publish(wheel("demo", "1.0", metadata=metadata))
     source = world.source()
+    lying = best(source, "demo")
 
-    with pytest.raises(IntegrityError) as caught:
-        source.requirements(best(source, "demo"))
+    with pytest.raises(UnusableCandidateError) as caught:
+        source.requirements(lying)
+    with pytest.raises(IntegrityError) as refused:
+        source.refuse_misnamed([lying])
 
-    assert caught.value.slug == "metadata-mismatch"
+    assert caught.value.reason == "demo-1.0-py3-none-any.whl: its metadata are of demo 9.0"
+    assert refused.value.slug == "metadata-mismatch"
 
 
 def test_metadata_that_cannot_be_read_reject_the_candidate(world: World) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit, urlunsplit
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -43,6 +43,22 @@ def place_of(rule: SourceRule | None, root: Path) -> str | None:
 
         return place_of_rule(rule).address
     return None
+
+
+def normal_place(url: str) -> str:
+    """A direct address in the one spelling that equal places have.
+
+    Of the fragment only what decides which bytes are meant counts (subdirectory and hashes), not
+    the name in ``egg=``; and neither its order nor that of a query.
+    """
+    parts = urlsplit(url)
+    kept = sorted(one for one in parts.fragment.split("&") if one and one[:4] != "egg=")
+    query = "&".join(sorted(parts.query.split("&")))
+    if parts.scheme == "file":
+        host = "" if parts.netloc == "localhost" else parts.netloc
+        parts = parts._replace(netloc=host, path=quote(unquote(parts.path)))
+        return f"file://{host}{urlunsplit(('', '', parts.path, query, '&'.join(kept)))}"
+    return urlunsplit(parts._replace(query=query, fragment="&".join(kept)))
 
 
 class Direct:

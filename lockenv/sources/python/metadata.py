@@ -53,8 +53,8 @@ class Reader:
         """What a release says of itself; None only if ``cheaply`` and it takes the whole file.
 
         Raises:
-            UnusableCandidateError: it cannot be read.
-            IntegrityError: it is of another package or version than its name.
+            UnusableCandidateError: it cannot be read, or (`MisnamedError`) is of another package
+                or version than its name.
         """
         try:
             metadata = self._read(release, cheaply=cheaply)
@@ -241,6 +241,26 @@ class Reader:
         return sha256(digits), size
 
 
+class MisnamedError(UnusableCandidateError):
+    """A file whose metadata are of another package or version than its name says.
+
+    Another version may serve; where none does, `integrity` is what has to be said.
+    """
+
+    def __init__(self, release: Release, metadata: CoreMetadata) -> None:
+        found = f"{metadata.name} {metadata.version}"
+        super().__init__(f"{release.file.filename}: its metadata are of {found}")
+        self.integrity = IntegrityError(
+            "metadata-mismatch",
+            f"{release.file.filename} holds another package than its name says",
+            why=[
+                f"its name says      {release.name} {release.version} ({_where(release)})",
+                f"its metadata say   {found}",
+            ],
+            fix=f"exclude that version with a constraint {release.name}!={release.version}",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Brought:
     """A file that is in the store."""
@@ -287,12 +307,4 @@ def _check_identity(release: Release, metadata: CoreMetadata) -> None:
             f"{release.file.filename}: its metadata have the version {metadata.version!r}"
         ) from error
     if canonicalize_name(metadata.name) != release.name or version != release.version:
-        raise IntegrityError(
-            "metadata-mismatch",
-            f"{release.file.filename} holds another package than its name says",
-            why=[
-                f"its name says      {release.name} {release.version} ({_where(release)})",
-                f"its metadata say   {metadata.name} {metadata.version}",
-            ],
-            fix=f"exclude that version with a constraint {release.name}!={release.version}",
-        )
+        raise MisnamedError(release, metadata)

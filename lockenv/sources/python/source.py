@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from lockenv.errors import InputError, LockenvError
-from lockenv.fetch import Memo
+from lockenv.fetch import Memo, redacted
 from lockenv.model import SILENT
 from lockenv.resolve import Identifier, Rejected, UnusableCandidateError
-from lockenv.sources.python.direct import Direct, place_of
+from lockenv.sources.python.direct import Direct, normal_place, place_of
 from lockenv.sources.python.indexes import Indexes
-from lockenv.sources.python.metadata import Reader
+from lockenv.sources.python.metadata import MisnamedError, Reader
 from lockenv.sources.python.order import Order
 from lockenv.sources.python.project import Chooser, Project, Refused
 from lockenv.sources.python.values import (
@@ -35,7 +35,7 @@ from lockenv.sources.python.versions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from packaging.requirements import Requirement
 
@@ -83,6 +83,12 @@ class PythonSource:
         self._candidates: dict[Identifier, dict[int, PythonCandidate]] = {}
         self._waiting: deque[Callable[[], object]] = deque()
         self._guessed: dict[str, set[PythonRequirement]] = {}
+        # The places that the manifest names beside its rules, and why one of them is of no use.
+        self._demanded: dict[str, str] = {}
+        self._constrained = _places_in(self._constraints)
+        self._useless: dict[str, Rejected] = {}
+        self._misnamed: dict[Release, MisnamedError] = {}
+        self._note = progress.note
 
     # -- what the engine asks ----------------------------------------------------------------------
 
@@ -94,7 +100,9 @@ class PythonSource:
         name = identifier.name
         asked += self._constraints_on(name)
         place = self._place(name)
-        places = {place} if place else {one.url for one in asked if one.url is not None}
+        places = {one.url for one in asked if one.url is not None}
+        if place is not None and (name in self.request.rules or not places):
+            places = {place}
         if places:
             yield from self._direct_candidates(identifier, places, asked)
             return
@@ -116,6 +124,7 @@ class PythonSource:
         ):
             return False
         release = candidate.release
+        # What the manifest itself says of a place holds against whoever else names one.
         ruled = release.name in self.request.rules and release.index is None
         if requirement.url is not None and not ruled and requirement.url != release.url:
             return False
@@ -151,6 +160,9 @@ class PythonSource:
 
     def rejections(self, identifier: Identifier) -> Sequence[Rejected]:
         """See `lockenv.resolve.Source`."""
+        useless = self._useless.get(identifier.name)
+        if useless is not None:
+            return (useless,)
         project = self._project(identifier.name)
         if project is None:
             return ()
@@ -179,7 +191,11 @@ class PythonSource:
             )
         if not self._markers.hold(parsed.marker):
             return ()
-        return tuple(self._expanded(parsed, str(requirement)))
+        found = tuple(self._expanded(parsed, str(requirement)))
+        for one in found:
+            if one.url is not None:
+                self._demanded.setdefault(one.identifier.name, one.url)
+        return found
 
     def metadata(self, release: Release) -> CoreMetadata:
         """What a release says of itself.
@@ -187,9 +203,15 @@ class PythonSource:
         Raises:
             UnusableCandidateError: it cannot be read, or does not admit the interpreter.
         """
-        metadata = self._cheaply(release)
-        if metadata is None:
-            metadata = self._costly.once(_key(release), lambda: self._read(release))
+        try:
+            metadata = self._cheaply(release)
+            if metadata is None:
+                metadata = self._costly.once(_key(release), lambda: self._read(release))
+        except MisnamedError as error:
+            if release not in self._misnamed:
+                self._misnamed[release] = error
+                self._note(f"passed over {error.reason}")
+            raise
         python = metadata.requires_python
         if python is not None and not admits_python(python, self.target.python):
             raise UnusableCandidateError(
@@ -197,10 +219,18 @@ class PythonSource:
             )
         return metadata
 
+    def refuse_misnamed(self, candidates: Iterable[Candidate]) -> None:
+        """`IntegrityError` if a file of these is of another package than its name says."""
+        for candidate in candidates:
+            if isinstance(candidate, PythonCandidate) and candidate.release in self._misnamed:
+                raise self._misnamed[candidate.release].integrity
+
     # -- inside ------------------------------------------------------------------------------------
 
     def _place(self, name: str) -> str | None:
-        return place_of(self.request.rules.get(name), self.request.root)
+        """The one place of a name for whoever asks: by a rule, or as the manifest asks for it."""
+        ruled = place_of(self.request.rules.get(name), self.request.root)
+        return ruled or self._demanded.get(name) or self._constrained.get(name)
 
     def _project(self, name: str) -> Project | None:
         return self._projects.once(name, lambda: self._open_project(name))
@@ -223,11 +253,20 @@ class PythonSource:
             raise InputError(
                 "unusable-address",
                 f"{name} cannot be had from the place that is asked for",
-                why=[url, error.reason],
+                why=[redacted(url), error.reason],
                 fix=f"correct the address of {name}",
             ) from error
+        except InputError as error:
+            # Only whoever asks for that very place must hear of it; others may do without.
+            if error.slug != "unusable-address" or self._is_asked_for(name):
+                raise
+            self._useless[name] = Rejected(redacted(url), "; ".join(error.why))
+            return
         if all(one.specifier.contains(release.version, prereleases=True) for one in asked):
             yield _candidate(identifier, release)
+
+    def _is_asked_for(self, name: str) -> bool:
+        return name in self.request.rules or name in self._demanded
 
     def _read(self, release: Release) -> CoreMetadata:
         metadata = self.reader.read(release)
@@ -271,7 +310,7 @@ class PythonSource:
                 yield PythonRequirement(
                     identifier,
                     condition=condition,
-                    url=one.url,
+                    url=normal_place(one.url) if one.url is not None else None,
                     asked=asked,
                     specifier=specifier_of(condition),
                 )
@@ -288,7 +327,7 @@ class PythonSource:
             PythonRequirement(
                 Identifier(PYPI, name),
                 condition=str(one.specifier),
-                url=one.url,
+                url=normal_place(one.url) if one.url is not None else None,
                 asked=f"{name}{one.specifier}",
                 specifier=specifier_of(str(one.specifier)),
             )
@@ -331,6 +370,16 @@ class PythonSource:
             with suppress(IndexError):
                 while True:
                     self.fetcher.soon(partial(_quietly, self._waiting.popleft()))
+
+
+def _places_in(constraints: Mapping[str, Sequence[Line]]) -> dict[str, str]:
+    """The place of each name that constraints give one."""
+    return {
+        name: normal_place(line.url)
+        for name, lines in constraints.items()
+        for line in lines
+        if line.url is not None
+    }
 
 
 def _quietly(work: Callable[[], object]) -> None:
