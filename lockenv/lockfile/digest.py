@@ -92,7 +92,7 @@ def _packages(selection: Selection) -> Iterator[dict[str, Json]]:
 
 
 def _build(build: LockedBuild, target: str) -> dict[str, Json]:
-    return {
+    entry: dict[str, Json] = {
         "kind": build.kind,
         "name": build.name,
         "version": build.version,
@@ -104,6 +104,7 @@ def _build(build: LockedBuild, target: str) -> dict[str, Json]:
             if target in item.artifact.targets
         ),
     }
+    return {**entry, "system": list(build.system)} if build.system else entry
 
 
 def _interpreter(selection: Selection) -> Json:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from lockenv.materialize import Unpacked, VenvPython
     from lockenv.model import BuildPackage, LockedBuild
     from lockenv.sandbox import Backend
+    from lockenv.workflows.cuda_tools import CudaShop
     from lockenv.workflows.scene import Scene
 
 #: What decides how a project's editable wheel comes out, beside its folders' names.
@@ -54,7 +56,7 @@ class Workshop:
 
     ``builds`` are the locked ones of the target; ``loose`` the packages whose backends may make do
     with less than they ask for (policy.sdist is "allow"); ``bundle`` is where to look first,
-    ``root`` the project's folder.
+    ``root`` the project's folder, ``cuda`` what there is for builds with nvcc.
     """
 
     scene: Scene
@@ -65,6 +67,7 @@ class Workshop:
     loose: frozenset[str] = frozenset()
     bundle: Path | None = None
     root: str = ""
+    cuda: CudaShop | None = None
 
     @property
     def unpacked(self) -> UnpackedStore:
@@ -135,13 +138,28 @@ def opened_backend(shop: Workshop, build: LockedBuild, tree: SourceTree) -> Iter
     with build_place(_place_key(build, shop, tree)) as place:
         source = _prepared(tree, place)
         (place / "home").mkdir()
+        python = build_environment(shop, build, place / "venv")
         yield Backend(
-            python=build_environment(shop, build, place / "venv"),
+            python=python,
+            variables=_variables(shop, build, place),
             source=source / tree.subdirectory if tree.subdirectory else source,
             name=build.backend,
             path=build.backend_path,
             home=place / "home",
         )
+
+
+def _variables(shop: Workshop, build: LockedBuild, place: Path) -> dict[str, str]:
+    """What a build with nvcc is told beside what all builds are."""
+    if shop.cuda is None:
+        return {}
+    from lockenv.workflows.cuda_tools import build_variables  # noqa: PLC0415 - start-up: few need it
+
+    variables = build_variables(shop.cuda, build, place, shop.fetcher)
+    if variables:
+        folders = (f"{variables['CUDA_HOME']}/bin", str(place / "venv" / "bin"))
+        variables["PATH"] = os.pathsep.join([*folders, os.environ.get("PATH", os.defpath)])
+    return variables
 
 
 def _prepared(tree: SourceTree, place: Path) -> Path:
@@ -173,6 +191,8 @@ def _key(build: LockedBuild, shop: Workshop, kind: str, tree: SourceTree) -> str
         [build.name, build.backend, list(build.backend_path), _digests(build, shop)],
         [python, kind, source, tree.subdirectory],
     ]
+    compiled = shop.cuda.document(build) if shop.cuda is not None else []
+    document += [compiled] if compiled else []
     return hashlib.sha256(json.dumps(document).encode("utf-8")).hexdigest()
 
 

@@ -13,11 +13,13 @@ from lockenv.workflows.build_steps import Built, Workshop, built, git_repositori
 from lockenv.workflows.environment import direct_url, provenance_url, wanted_file
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from lockenv.fetch import StoreFetcher
     from lockenv.materialize import InstalledPackage, VenvPython
     from lockenv.model import Lock, LockedBuild, LockedPackage
+    from lockenv.workflows.cuda_tools import CudaShop
     from lockenv.workflows.scene import Scene
 
 
@@ -48,9 +50,19 @@ def workshop(
         target=target,
         builds=builds,
         root=str(root),
+        cuda=_cuda_shop(lock, builds, target),
         bundle=scene.directory / bundle if bundle else None,
         loose=frozenset(name for name in names if named.get(name, general) == "allow"),
     )
+
+
+def _cuda_shop(lock: Lock, builds: Iterable[LockedBuild], target: str) -> CudaShop | None:
+    """What there is for builds with nvcc, where a target has one."""
+    from lockenv.workflows.cuda_tools import cuda_shop, uses_nvcc  # noqa: PLC0415 - start-up: few have
+
+    if not any(uses_nvcc(build) for build in builds):
+        return None
+    return cuda_shop(lock, next(one for one in lock.targets if one.name == target))
 
 
 def built_package(

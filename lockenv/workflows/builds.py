@@ -24,6 +24,7 @@ from lockenv.sources.python import (
     Pin,
     SourceTree,
     asks_in_setup,
+    is_compiled_for_gpus,
 )
 from lockenv.values import dataclass, replace
 from lockenv.workflows.alignment import Steer
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from lockenv.sources.python import SdistMetadata
     from lockenv.workflows.build_steps import Workshop
     from lockenv.workflows.cells import Cell
+    from lockenv.workflows.cuda_kit import Kit
     from lockenv.workflows.python_layer import PythonAnswer, PythonLayer
     from lockenv.workflows.scene import Scene
     from lockenv.workflows.solving import Question
@@ -67,6 +69,15 @@ class Environment:
 
     build: LockedBuild
     nested: tuple[LockedBuild, ...] = ()
+
+
+def _kit(wanted: ToBuild, answer: PythonAnswer) -> Kit | None:
+    """What a build against torch or CUDA needs beside its build system; None for all others."""
+    if wanted.tree is None or not is_compiled_for_gpus(wanted.tree):
+        return None
+    from lockenv.workflows.cuda_kit import kit_for  # noqa: PLC0415 - start-up: few builds need it
+
+    return kit_for(wanted.tree, answer)
 
 
 class BuildEnvironments:
@@ -211,7 +222,10 @@ class BuildEnvironments:
         for name, answer in solved.items():
             for wanted in (*self._own(), *to_build(answer)):
                 with self._turn, self._opened(wanted.name):
-                    environment = self._environment(layer, answer.cell, wanted, answer.versions)
+                    kit = _kit(wanted, answer)
+                    environment = self._environment(
+                        layer, answer.cell, wanted, answer.versions, kit
+                    )
                 found.append((name, environment.build))
                 found += [(name, build) for build in environment.nested]
         return with_former_facts(joined(found), self._question.former)
@@ -246,9 +260,12 @@ class BuildEnvironments:
         cell: Cell,
         wanted: ToBuild,
         runtime: Mapping[str, str] | None = None,
+        kit: Kit | None = None,
     ) -> Environment:
         """The solved environment; ``runtime`` are the versions to be built against."""
         texts = build_roots(wanted.system)
+        if kit is not None:
+            return self._solve(layer, cell, wanted, (*texts, *kit.texts), runtime or {}, kit)
         environment = self._solve(layer, cell, wanted, texts, runtime or {})
         more = self._asked_in_setup(cell, environment, wanted)
         members = {package.name: package.version for package in environment.build.packages}
@@ -266,26 +283,35 @@ class BuildEnvironments:
         wanted: ToBuild,
         texts: Sequence[str],
         runtime: Mapping[str, str],
+        kit: Kit | None = None,
     ) -> Environment:
         pins = self._pins(cell, wanted)
-        preferred = {name: pin.version for name, pin in pins.items()}
+        preferred = dict(kit.preferred) if kit is not None else {}
+        preferred |= {name: pin.version for name, pin in pins.items()}
         preferred |= same_as_runtime(texts, wanted, runtime)
+        fixed = dict(kit.fixed) if kit is not None else {}
         key = (
             *(cell.target, wanted.name, wanted.version, wanted.kind, wanted.system),
-            *(tuple(texts), tuple(sorted(preferred.items()))),
+            *(tuple(texts), tuple(sorted(preferred.items())), tuple(sorted(fixed.items()))),
         )
         if key not in self._solved:
             roots = tuple(
                 Root(selection="build", ask=Ask(Requirement(text), wanted.place)) for text in texts
             )
-            steer = Steer(preferred=preferred)
+            steer = Steer(preferred=preferred, fixed=fixed)
             pins = {name: pin for name, pin in pins.items() if preferred[name] == pin.version}
             answer = layer.solve_build(cell, roots, steer, pins)
-            self._solved[key] = self._solved_environment(layer, answer, wanted, texts)
+            system = kit.system if kit is not None else ()
+            self._solved[key] = self._solved_environment(layer, answer, wanted, texts, system)
         return self._solved[key]
 
     def _solved_environment(
-        self, layer: PythonLayer, answer: PythonAnswer, wanted: ToBuild, texts: Sequence[str]
+        self,
+        layer: PythonLayer,
+        answer: PythonAnswer,
+        wanted: ToBuild,
+        texts: Sequence[str],
+        system: tuple[str, ...] = (),
     ) -> Environment:
         build = LockedBuild(
             name=wanted.name,
@@ -294,6 +320,7 @@ class BuildEnvironments:
             backend=wanted.system.backend,
             backend_path=wanted.system.backend_path,
             requires=tuple(sorted(set(texts))),
+            system=system,
             packages=tuple(
                 build_package(wanted.name, one.package) for one in chosen_packages(answer)
             ),

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from packaging.specifiers import SpecifierSet
 
-    from lockenv.model import Lock
+    from lockenv.model import Lock, LockedSystemPackage
     from lockenv.tables.builds import Build
 
 _SPEC = re.compile(r"^(\d+\.\d+(?:\.\d+(?:(?:a|b|rc)\d+)?)?)(t?)$")
@@ -49,7 +49,10 @@ class Root:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One thing to solve: a target with its interpreter, default selection and roots."""
+    """One thing to solve: a target with its interpreter, default selection and roots.
+
+    ``system`` are its Debian packages and ``cuda_major`` its CUDA's, once they are solved.
+    """
 
     target: Target
     table: TargetTable
@@ -58,6 +61,8 @@ class Cell:
     groups: tuple[str, ...]
     extras: tuple[str, ...]
     roots: tuple[Root, ...]
+    system: tuple[LockedSystemPackage, ...] = ()
+    cuda_major: int | None = None
 
     @property
     def name(self) -> str:

@@ -9,6 +9,7 @@ from packaging.version import Version
 
 from lockenv.errors import FaultsError, NoSolutionError
 from lockenv.fields import Fault
+from lockenv.formats.metadata import MetadataError
 from lockenv.formats.toml import fault_at
 from lockenv.manifest import fill_placeholders
 from lockenv.model import Ask, Cuda, Origin
@@ -35,9 +36,11 @@ from lockenv.sources.cuda import (
     resolve_with_cuda,
     unprovided_lines,
 )
-from lockenv.sources.python import PYPI
+from lockenv.sources.python import PYPI, PythonCandidate, needs_nvcc
+from lockenv.tables.cuda import drivers
 from lockenv.values import dataclass, replace
 from lockenv.workflows.cells import Root
+from lockenv.workflows.cuda_system import system_cuda
 from lockenv.workflows.python_layer import CudaUnsolvedError
 
 if TYPE_CHECKING:
@@ -45,7 +48,7 @@ if TYPE_CHECKING:
 
     from lockenv.fetch import StoreFetcher
     from lockenv.model import CudaComponent, CudaFacts, LockedTarget, Manifest
-    from lockenv.resolve import Event, Resolution
+    from lockenv.resolve import Candidate, Event, Resolution
     from lockenv.sources.cuda import CudaResolution
     from lockenv.sources.python import PythonSource
     from lockenv.workflows.cells import Cell
@@ -237,6 +240,10 @@ class CudaSolver:
         `UnsolvableError` where CUDA has no part in it, else `CudaUnsolvedError`.
         """
         declared = declared_for(self._manifest, cell)
+        held = system_cuda(cell.system)
+        fleet = declared.fleet
+        if held.toolkit and declared.cuda is not False:
+            fleet = replace(fleet or Fleet(), system_toolkit=held.toolkit)
 
         def roots_of(text: str, origin: Hashable) -> Sequence[Asked]:
             if isinstance(origin, (Template, _Parts)):
@@ -249,11 +256,13 @@ class CudaSolver:
             solve=lambda sources, roots: resolve(sources, roots, listen=self._listen),
             describe=describe_python,
             roots_of=roots_of,
+            compiles=lambda candidate: _is_compiled(source, candidate),
         )
         ask = CudaAsk(
             roots=tuple(roots),
             templates=tuple((text, Template(text, origin)) for text, origin in declared.templates),
-            fleet=declared.fleet,
+            fleet=fleet,
+            provided=held.sonames,
             refuses_cuda=declared.cuda is False,
             kept=frozenset(kept),
             components_origin=_Parts(declared.cuda.origin)
@@ -266,10 +275,23 @@ class CudaSolver:
         except NoCudaSolutionError as error:
             raise _unsolved(cell, error, means) from error
         needs = needed_facts(found.facts, found.versions, declared.fleet or Fleet())
-        if declared.asks_for_cuda and found.world.major is not None:
-            needs.setdefault("major", str(found.world.major))
+        major = found.compiler or (found.world.major if declared.asks_for_cuda else None)
+        if major:
+            needs.setdefault("major", str(major))
+        if found.compiler and (floor := drivers().floor(found.compiler)) is not None:
+            needs.setdefault("driver", floor)
         answer = CudaAnswer(found=found, declared=declared, needs=needs)
         return _filled(cell, declared, found.world.major), found.resolution, answer
+
+
+def _is_compiled(source: PythonSource, candidate: Candidate) -> bool:
+    """Whether nvcc must compile a candidate: it has no wheel, and its files say so."""
+    if not isinstance(candidate, PythonCandidate) or candidate.release.is_wheel:
+        return False
+    try:
+        return needs_nvcc(source.reader.tree(candidate.release))
+    except MetadataError:
+        return False
 
 
 def _root(text: str, origin: Origin) -> Root:

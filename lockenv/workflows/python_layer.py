@@ -10,6 +10,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from lockenv.errors import NoSolutionError
+from lockenv.formats.nvidia import debian_toolkit
 from lockenv.lockfile import artifact_for, entries_of
 from lockenv.model import Cuda, Manifest, SourceRule
 from lockenv.resolve import Root as Asked
@@ -252,6 +253,7 @@ class PythonLayer:
         declared = [one for one in (own, self._manifest.cuda) if isinstance(one, Cuda)]
         if cell.table.cuda_dependencies or any(one.components for one in declared):
             return True
+        declared += [Cuda(origin=cell.table.origin)] if _has_toolkit(cell) else []
         names = (root.requirement.identifier.name for root in roots)
         return (own is False or bool(declared)) and any(map(is_mentioned, names))
 
@@ -323,6 +325,11 @@ class PythonLayer:
             for name, package in entries.items()
             if package.vcs is not None and name not in moved
         }
+
+
+def _has_toolkit(cell: Cell) -> bool:
+    """Whether a cell's system packages bring a compiler of CUDA's."""
+    return any(debian_toolkit(one.name, one.version) for one in cell.system)
 
 
 def _has_version(candidate: object) -> bool:

@@ -34,7 +34,12 @@ from lockenv.workflows.python_layer import (
     UnsolvedError,
     chosen_packages,
 )
-from lockenv.workflows.system_layer import SystemAnswer, former_cells, lock_cells
+from lockenv.workflows.system_layer import (
+    SystemAnswer,
+    agreed_with_cuda,
+    former_cells,
+    lock_cells,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -194,6 +199,8 @@ def search(scene: Scene, question: Question) -> Answer:
             locked_builds = builds.locked(layer, solved)
         except (UnsolvedError, CudaUnsolvedError) as error:
             raise error.explained(lambda root: _place(question, root)) from error
+        question = _with_majors(question, solved)
+        system = agreed_with_cuda(scene, question, fetcher, system)
         notes += overlap_notes(question.project.manifest, layer.contents, solved)
         targets, components, told = _cuda(question, solved, fetcher)
         notes += told
@@ -218,6 +225,18 @@ def search(scene: Scene, question: Question) -> Answer:
     )
     every = (*notes, *system.notes, *map(_apart_note, apart))
     return Answer(lock=regrouped(lock), notes=every, trail=trail)
+
+
+def _with_majors(question: Question, solved: Mapping[str, PythonAnswer]) -> Question:
+    """The question with the CUDA major that was chosen for each cell."""
+
+    def major(name: str) -> int | None:
+        cuda = solved[name].cuda if name in solved else None
+        found = cuda.needs.get("major") if cuda is not None else None
+        return int(found) if isinstance(found, str) else None
+
+    cells = tuple(replace(cell, cuda_major=major(cell.name)) for cell in question.cells)
+    return replace(question, cells=cells)
 
 
 def _declares_cuda(question: Question) -> bool:

@@ -10,7 +10,7 @@ from lockenv.values import dataclass, replace
 from lockenv.workflows.cells import with_python
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from lockenv.fetch import StoreFetcher
     from lockenv.model import ArchiveState, LockedSystemPackage, Manifest, System
@@ -97,7 +97,7 @@ def lock_cells(
             continue
         answer = lock_cell(scene, question, fetcher, system, cell)
         found[cell.name] = answer
-        cells[cell.name] = _fitted(question, cell, answer)
+        cells[cell.name] = replace(_fitted(question, cell, answer), system=answer.packages)
     return SystemAnswer(found), cells
 
 
@@ -133,11 +133,44 @@ def lock_cell(
         ),
         native_libraries=native,
         interpreter=interpreter,
+        admits=_admits(question, cell, system),
     )
     world = open_world(scene, question, fetcher, system)
     locked = lock_system(request, world, _kept(question, cell), scene.progress)
     check_external(external, locked.packages)
     return locked
+
+
+def _admits(question: Question, cell: Cell, system: System) -> Callable[[str, str], bool] | None:
+    """Which versions a target's CUDA leaves out; only archives apart from Debian's name one."""
+    if not system.archives:
+        return None
+    from lockenv.workflows.cuda_layer import declared_for  # noqa: PLC0415 - start-up: few have CUDA
+    from lockenv.workflows.cuda_system import admits_majors  # noqa: PLC0415 - likewise
+
+    if cell.cuda_major is not None:
+        return admits_majors((cell.cuda_major,))
+    fleet = declared_for(question.project.manifest, cell).fleet
+    return None if fleet is None else admits_majors(fleet.majors())
+
+
+def agreed_with_cuda(
+    scene: Scene, question: Question, fetcher: StoreFetcher, answer: SystemAnswer
+) -> SystemAnswer:
+    """The system layer, again for cells that hold packages of another CUDA major than theirs."""
+    system = question.project.manifest.system
+    if system is None or not system.archives:
+        return answer
+    from lockenv.workflows.cuda_system import other_majors  # noqa: PLC0415 - start-up: few have CUDA
+
+    found = dict(answer.by_cell)
+    for cell in question.cells:
+        held = found.get(cell.name)
+        if held is None or cell.cuda_major is None:
+            continue
+        if other_majors(held.packages, cell.cuda_major):
+            found[cell.name] = lock_cell(scene, question, fetcher, system, cell)
+    return SystemAnswer(found)
 
 
 def open_world(scene: Scene, question: Question, fetcher: StoreFetcher, system: System) -> World:

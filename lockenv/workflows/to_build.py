@@ -133,7 +133,7 @@ def joined(builds: Iterable[tuple[str, LockedBuild]]) -> tuple[LockedBuild, ...]
     for target, build in builds:
         key = (build.name, build.version, build.kind, build.backend, build.backend_path)
         versions = tuple(sorted((one.name, one.version, one.index) for one in build.packages))
-        alike.setdefault((*key, build.requires, versions), []).append((target, build))
+        alike.setdefault((*key, build.requires, build.system, versions), []).append((target, build))
     return tuple(_joined(members) for members in alike.values())
 
 

@@ -29,6 +29,7 @@ from lockenv.sources.debian import (
     wanted_package,
 )
 from lockenv.tables.addresses import DEBIAN, DEBIAN_SNAPSHOT
+from lockenv.workflows.cuda_system import admits_majors
 from tests.support.debian_archive import (
     DebianArchive,
     Files,
@@ -40,7 +41,7 @@ from tests.support.debian_archive import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 NOW = "2026-01-03T00:00:00Z"
@@ -87,6 +88,7 @@ class Place:
         kept: Kept | None = None,
         base: bytes | None = b"",
         interpreter: tuple[str, ...] = (),
+        admits: Callable[[str, str], bool] | None = None,
         **system: object,
     ) -> LockedSystem:
         origin = Origin("lockenv.toml", ("system", "packages", 0))
@@ -111,6 +113,7 @@ class Place:
             packages=asked,
             interpreter=tuple(SystemPackage(relation=text, origin=origin) for text in interpreter),
             base=base,
+            admits=admits,
         )
         with self.world() as world:
             return lock_system(request, world, kept)
@@ -193,6 +196,27 @@ def test_flat_archives_have_no_components(place: Place, suite: str) -> None:
 
     assert _versions(place.lock("tool")) == {"tool": "2.0"}
     assert _versions(place.lock("tool=1.0")) == {"tool": "1.0"}
+
+
+def test_a_cuda_release_in_a_version_is_a_fact_and_no_order(place: Place) -> None:
+    """As NVIDIA's flat repository has libnccl2: a higher release sorts above, whatever runs."""
+    flat = DebianArchive(pool="")
+    for version in ("2.32.3-1+cuda13.5", "2.32.3-1+cuda12.9", "2.30.7-1+cuda13.1"):
+        flat.add(deb("libnccl2", version))
+    flat.publish("/", by_hash=False, endings=(".gz",))
+    place.server.files.clear()
+    place.server.files.update(flat.files)
+    place.suites, place.components = ("/",), ()
+
+    newest = place.lock("libnccl2")
+
+    assert _versions(newest) == {"libnccl2": "2.32.3-1+cuda13.5"}
+    kept = Kept(packages=newest.packages, archives=newest.archives)
+    for major, version in ((12, "2.32.3-1+cuda12.9"), (13, "2.32.3-1+cuda13.5")):
+        chosen = place.lock("libnccl2", kept=kept, admits=admits_majors([major]))
+        assert _versions(chosen) == {"libnccl2": version}
+    with pytest.raises(NoSolutionError):
+        place.lock("libnccl2", admits=admits_majors([11]))
 
 
 def _replaced(place: Place, name: str, old: bytes, new: bytes) -> None:

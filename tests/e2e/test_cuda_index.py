@@ -51,3 +51,19 @@ def test_a_torch_that_the_fleet_cannot_run_is_refused_with_ways_out(user: User) 
 
     assert "no torch fits driver 550" in answer.err
     assert "torch<=2.10.0: 2.10.0 is CUDA 12 and was checked to work" in answer.err
+
+
+def test_debians_toolkit_decides_the_major_of_torch(user: User) -> None:
+    system = """[system]
+distribution = 'debian'
+suite = 'trixie'
+components = ['main', 'contrib', 'non-free']
+packages = ['nvidia-cuda-toolkit']
+"""
+    # An archive's live state knows no time: as-of would need the snapshot service.
+    plain = manifest("", "torch<2.16").replace("as-of = '2026-11-22'\n", "")
+    user.write("lockenv.toml", plain + system)
+
+    user.lockenv("lock")
+
+    assert versions(user)["torch"] == "2.10.0"

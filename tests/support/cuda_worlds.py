@@ -108,11 +108,15 @@ class Package:
 
 @dataclass(slots=True)
 class CudaWorld:
-    """The index, the fetcher's part that CUDA needs, and the engine over both."""
+    """The index, the fetcher's part that CUDA needs, and the engine over both.
+
+    ``sources`` are the names of what nvcc must compile.
+    """
 
     packages: dict[str, dict[str, Package]] = field(default_factory=dict)
     kept: dict[tuple[str, str], bytes] = field(default_factory=dict)
     read: int = 0
+    sources: frozenset[str] = frozenset()
 
     def publish(
         self,
@@ -200,13 +204,18 @@ class CudaWorld:
         """The wheel of a candidate."""
         name, version = candidate.identifier.name, candidate.version_text
         package = self.packages[name][version]
+        tag = f"-py3-none-{package.platform}.whl"
         return WheelFile(
             package=name,
             version=version,
-            file=f"{name.replace('-', '_')}-{version}-py3-none-{package.platform}.whl",
+            file=f"{name.replace('-', '_')}-{version}{'.tar.gz' if name in self.sources else tag}",
             sha256=hashlib.sha256(package.wheel).hexdigest(),
             url=f"memory:{name}/{version}",
         )
+
+    def compiles(self, candidate: Candidate) -> bool:
+        """Whether it is one of those that have no wheel and something for nvcc."""
+        return candidate.identifier.name in self.sources
 
     def means(self) -> Means:
         """Everything that resolving takes."""
@@ -220,6 +229,7 @@ class CudaWorld:
             solve=solve,
             describe=self.describe,
             roots_of=self.roots,
+            compiles=self.compiles,
         )
 
     def roots(self, text: str, origin: object) -> list[Root]:

@@ -1,6 +1,11 @@
 """NVIDIA's own listings: redistributable manifests, and what names in its apt repositories mean."""
 
-from lockenv.formats.nvidia.apt import AptFacts, debian_toolkit, parse_apt_package
+from lockenv.formats.nvidia.apt import (
+    AptFacts,
+    debian_toolkit,
+    parse_apt_package,
+    release_major,
+)
 from lockenv.formats.nvidia.redistributable import (
     PLATFORM_NAMES,
     ListedArchive,
@@ -20,4 +25,5 @@ __all__ = [
     "debian_toolkit",
     "parse_apt_package",
     "parse_redistributables",
+    "release_major",
 ]

@@ -46,16 +46,22 @@ def parse_apt_package(name: str, version: str) -> AptFacts | None:
     return None
 
 
+def release_major(version: str) -> int | None:
+    """The CUDA major that a version names (``2.32.3-1+cuda12.9``), or None."""
+    found = _VERSION.search(version)
+    return int(found["major"]) if found else None
+
+
 def debian_toolkit(name: str, version: str) -> str | None:
     """The toolkit release that a distribution's own package holds, or None.
 
-    Debian and Ubuntu write ``nvidia-cuda-toolkit 12.4.131~12.4.1-2``; newer Ubuntu releases also
-    ``cuda-toolkit-13-1 13.1.1-0ubuntu1``.
+    Debian and Ubuntu write ``nvidia-cuda-toolkit 12.4.131~12.4.1-2``; newer Ubuntu releases and
+    NVIDIA ``cuda-toolkit-13-1 13.1.1-0ubuntu1`` and ``cuda-nvcc-12-9 12.9.86-1``.
     """
     if name == "nvidia-cuda-toolkit":
         found = _DEBIAN.match(version) or _PLAIN.match(version)
         return found["release"] if found else None
-    if re.fullmatch(r"cuda-toolkit-\d{2}-\d{1,2}", name):
+    if re.fullmatch(r"cuda-(?:toolkit|nvcc)-\d{2}-\d{1,2}", name):
         plain = _PLAIN.match(version)
         return plain["release"] if plain else None
     return None

@@ -3,6 +3,7 @@
 from lockenv.formats.contents import Entry
 from lockenv.sources.cuda.collisions import Collision, find_collisions
 from lockenv.sources.cuda.declaration import (
+    NVCC_IN_WHEELS,
     Fleet,
     can_have_cuda,
     check_declaration,
@@ -39,10 +40,11 @@ from lockenv.sources.cuda.strategy import (
     resolve_with_cuda,
 )
 from lockenv.sources.cuda.virtual import CudaSource, VirtualCandidate, VirtualRequirement
-from lockenv.sources.cuda.world import World
+from lockenv.sources.cuda.world import World, preferred_versions, release_of
 from lockenv.tables.cuda_requests import parse_toolkit
 
 __all__ = [
+    "NVCC_IN_WHEELS",
     "READ_LIMIT",
     "Attempt",
     "CandidateFacts",
@@ -80,9 +82,11 @@ __all__ = [
     "merge",
     "needed_facts",
     "parse_toolkit",
+    "preferred_versions",
     "read_fleet",
     "read_wheel_facts",
     "rejection_lines",
+    "release_of",
     "resolve_with_cuda",
     "side_facts",
     "unprovided_lines",

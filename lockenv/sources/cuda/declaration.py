@@ -51,6 +51,7 @@ class Fleet:
 
     ``capabilities`` are sorted; ``named`` maps each to the GPU names that were written for it.
     ``sources`` maps a component to where it comes from, ``source`` is for all others.
+    ``system_toolkit`` is the release of the toolkit among the target's system packages.
     """
 
     driver: Driver | None = None
@@ -67,6 +68,7 @@ class Fleet:
     forward_compat: bool = False
     newest_cuda: bool = False
     windows: bool = False
+    system_toolkit: str = ""
 
     @property
     def is_gpu_target(self) -> bool:
@@ -89,6 +91,7 @@ class Fleet:
             or self.forward_compat
             or major in drivers().majors_for(self.driver)
             if self._compiles_for_all(major)
+            if self.left_out(major) is None
             if any(self.allows_toolkit(minor_of(t)) for t in _of_major(major))
         )
 
@@ -100,6 +103,25 @@ class Fleet:
             return True
         lowest = min(capability_key(c) for row in known for c in row.capabilities)
         return all(capability_key(c) >= lowest for c in self.capabilities)
+
+    def left_out(self, major: int) -> str | None:
+        """Why the compiler that is declared leaves a major out, in words; None where it does not.
+
+        One toolkit for what is compiled and what runs: the system's, or where nvcc comes from.
+        """
+        held = self.system_toolkit
+        if held and int(held.partition(".")[0]) != major:
+            return f"the system packages bring the toolkit {held}"
+        if "nvcc" in self.components and not self.nvcc_for(major):
+            return f"nvcc is to come from {self.source_of('nvcc')}, which has none of CUDA {major}"
+        return None
+
+    def nvcc_for(self, major: int) -> bool:
+        """Whether an nvcc of a major can be had from where it is declared to come from."""
+        source = self.source_of("nvcc")
+        if source == "wheels":
+            return major >= NVCC_IN_WHEELS or self.system_toolkit.startswith(f"{major}.")
+        return source == "redistributable" or self.system_toolkit.startswith(f"{major}.")
 
     def source_of(self, component: str) -> str:
         """Where a component comes from."""
@@ -355,6 +377,8 @@ def read_fleet(cuda: Cuda, platform: Platform) -> Fleet:
         if (component := components().component(name))
     }
     wanted = {c for name in cuda.components or () if (c := components().component(name))}
+    # Who says where the compiler comes from wants it; from wheels it comes with each build.
+    wanted |= {"nvcc"} if sources.get("nvcc") in {"debian", "redistributable"} else set()
     return Fleet(
         driver=parse_driver(cuda.driver) if cuda.driver else None,
         capabilities=tuple(sorted(named, key=capability_key)),

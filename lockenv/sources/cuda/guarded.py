@@ -44,7 +44,8 @@ class Wishes:
 class GuardedSource:
     """One attempt's view of an inner source.
 
-    ``describe`` says which file a candidate stands for (None: not a file of an index).
+    ``describe`` says which file a candidate stands for (None: not a file of an index), ``compiles``
+    whether nvcc must compile one.
     """
 
     def __init__(
@@ -54,11 +55,13 @@ class GuardedSource:
         desk: Desk,
         describe: Callable[[Candidate], WheelFile | None],
         wishes: Wishes | None = None,
+        compiles: Callable[[Candidate], bool] = lambda _: False,
     ) -> None:
         self._inner = inner
         self._world = world
         self._desk = desk
         self._describe = describe
+        self._compiles = compiles
         self._wishes = wishes or Wishes()
         self._source = world.source()
         self._rejected: dict[str, dict[str, str]] = {}
@@ -115,7 +118,7 @@ class GuardedSource:
         """
         wheel = self._describe(candidate)
         if wheel is None:
-            return self._inner.requirements(candidate)
+            return (*self._compiler(candidate), *self._inner.requirements(candidate))
         if not candidate.identifier.qualifier:
             early = self._early(wheel)
             if self._unmet(early):
@@ -127,8 +130,18 @@ class GuardedSource:
         facts = self._desk.facts(wheel, texts)
         self.facts[wheel.package, wheel.version] = facts
         asks = self._world.asks(wheel.package, facts)
+        if not wheel.is_wheel:
+            asks = (*asks, *self._compiler(candidate))
         self._noted(candidate, asks)
         return (*asks, *inner)
+
+    def _compiler(self, candidate: Candidate) -> Sequence[VirtualRequirement]:
+        """The compiler that a source asks for, where nvcc has something to do in it."""
+        if self._world.major is None or candidate.identifier.qualifier:
+            return ()
+        if not self._compiles(candidate):
+            return ()
+        return self._noted(candidate, [self._world.compiler(candidate.identifier.name)])
 
     def _early(self, wheel: WheelFile) -> Sequence[VirtualRequirement]:
         """What it asks for as far as that is known without its metadata."""

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: How many lines of one kind a message has before it says "and more".
 _LINES = 6
+#: The source that has a compiler of every major.
+_ARCHIVES = "redistributable"
 #: How many ways out are tried: each is a resolution of its own.
 _TRIES = 8
 
@@ -37,7 +39,9 @@ def explain(
 
     ``where`` says where an ask stands (``lockenv.toml:12``), or the empty string.
     """
-    ask, attempts = error.ask, error.attempts
+    attempts = error.attempts
+    lacking = [r.reason for a in attempts for rows in a.rejected.values() for r in rows]
+    ask = replace(error.ask, compiles=any("nvcc of CUDA" in reason for reason in lacking))
     blamed = _blamed(attempts)
     fleet = ask.fleet or Fleet()
     why = list(_reasons(ask, attempts, blamed))
@@ -106,6 +110,7 @@ def _reasons(ask: CudaAsk, attempts: Sequence[Attempt], blamed: Root | None) -> 
     """Per attempt which root fails, and per root why its newest versions were not taken."""
     if not attempts:
         yield "no CUDA major is left by the declared driver, GPUs and toolkit"
+    yield from _left_out(ask.fleet or Fleet(), attempts)
     shown: set[str] = set()
     for attempt in attempts:
         root = attempt.blamed or blamed
@@ -120,6 +125,15 @@ def _reasons(ask: CudaAsk, attempts: Sequence[Attempt], blamed: Root | None) -> 
                 yield f"  {line}"
         if not attempt.rejected.get(name):
             yield from (f"  {line}" for line in _below(attempt, shown))
+
+
+def _left_out(fleet: Fleet, attempts: Sequence[Attempt]) -> Iterator[str]:
+    """The majors that the driver could run and the compiler cannot, with the reason."""
+    tried = {attempt.world.major for attempt in attempts}
+    for major in sorted(drivers().floors, reverse=True):
+        reason = fleet.left_out(major)
+        if major not in tried and reason is not None:
+            yield f"CUDA {major} is left out: {reason}"
 
 
 def _below(attempt: Attempt, shown: set[str]) -> Iterator[str]:
@@ -213,9 +227,21 @@ def _wider(ask: CudaAsk, fleet: Fleet) -> Iterator[_Way]:
                 yield _driver(floor.branch), replace(ask, fleet=newer)
     if fleet.toolkit is not None:
         yield lambda _: "remove toolkit", replace(ask, fleet=replace(fleet, toolkit=None))
+    if fleet.system_toolkit:
+        others = replace(fleet, system_toolkit="")
+        yield lambda _: "leave the toolkit out of [system]", replace(ask, fleet=others)
+    if fleet.source_of("nvcc") != "redistributable":
+        archives = replace(fleet, system_toolkit="", sources={**fleet.sources, "nvcc": _ARCHIVES})
+        if _wants_nvcc(ask, fleet):
+            yield lambda _: f'sources = {{ nvcc = "{_ARCHIVES}" }}', replace(ask, fleet=archives)
     for capability in fleet.capabilities:
         fewer = replace(fleet, capabilities=tuple(c for c in fleet.capabilities if c != capability))
         yield _without(fleet, capability), replace(ask, fleet=fewer)
+
+
+def _wants_nvcc(ask: CudaAsk, fleet: Fleet) -> bool:
+    """Whether another place for the compiler may help: one was asked for, or a source needs one."""
+    return "nvcc" in fleet.components or ask.compiles
 
 
 def _version_of(name: str) -> Callable[[CudaResolution], str]:

@@ -48,7 +48,7 @@ class CudaAsk:
     declared; ``refuses_cuda`` is ``cuda = false``. ``provided`` are sonames of system packages.
     ``kept`` are names that stay as they were locked: no toolkit release moves them.
     ``components_origin`` is where the parts of a toolkit are asked for. ``plain`` is the answer
-    without a thought of CUDA, where it is known already.
+    without a thought of CUDA, where it is known already. ``compiles``: a source needed nvcc.
     """
 
     roots: tuple[Root, ...]
@@ -59,6 +59,7 @@ class CudaAsk:
     kept: frozenset[str] = frozenset()
     components_origin: Hashable = "cuda.components"
     plain: Resolution | None = None
+    compiles: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,7 @@ class Means:
 
     ``sources`` are those of all ecosystems; the one for ``pypi`` is looked through. ``solve`` is
     the engine. ``describe`` says which file a candidate stands for, ``roots_of`` makes roots of a
-    requirement's text.
+    requirement's text, ``compiles`` says whether a candidate is a source that nvcc compiles.
     """
 
     sources: Mapping[str, Source]
@@ -75,6 +76,7 @@ class Means:
     solve: Callable[[Mapping[str, Source], Sequence[Root]], Resolution]
     describe: Callable[[Candidate], WheelFile | None]
     roots_of: Callable[[str, Hashable], Sequence[Root]]
+    compiles: Callable[[Candidate], bool] = lambda _: False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +100,8 @@ class CudaResolution:
     """The answer for a target, without the virtual packages, and what was learned on the way.
 
     ``closed`` are the attempts that have no answer (or were not as good), newest major first;
-    ``versions`` and ``facts`` are by package name.
+    ``versions`` and ``facts`` are by package name. ``compiled`` are the sources that nvcc compiles,
+    ``compiler`` is its major (0 where there are none).
     """
 
     resolution: Resolution
@@ -107,6 +110,8 @@ class CudaResolution:
     versions: Mapping[str, str]
     rejected: Mapping[str, tuple[Rejected, ...]]
     closed: tuple[Attempt, ...] = ()
+    compiler: int = 0
+    compiled: tuple[str, ...] = ()
 
     @property
     def facts(self) -> Mapping[str, CandidateFacts]:
@@ -136,8 +141,12 @@ def resolve_with_cuda(ask: CudaAsk, means: Means) -> CudaResolution:
         plain = _plain(ask, means)
         if plain.verdict is None and not _cuda_took_part(ask, plain):
             raise plain.error or NoCudaSolutionError(ask, [plain])
-        if plain.verdict is not None and _holds(plain.verdict):
-            return _answered(ask, plain, ())
+        if (
+            plain.verdict is not None
+            and _holds(plain.verdict)
+            and _compiled(means, plain) is not None
+        ):
+            return _answered(ask, means, plain, ())
     elif ask.fleet is not None and ask.fleet.many_majors:
         return _only(ask, means, _world(ask))
     return _best(ask, means)
@@ -148,7 +157,7 @@ def _plain(ask: CudaAsk, means: Means) -> Attempt:
     world = _world(ask)
     if ask.plain is None:
         return _try(ask, means, world)
-    guarded = GuardedSource(means.sources[PYPI], world, means.desk, means.describe, Wishes())
+    guarded = _guarded(means, world, Wishes())
     for identifier, candidate in sorted(ask.plain.pins.items()):
         if identifier.ecosystem == PYPI:
             guarded.requirements(candidate)
@@ -170,7 +179,7 @@ def _only(ask: CudaAsk, means: Means, world: World) -> CudaResolution:
     attempt = _try(ask, means, world)
     if attempt.verdict is None:
         raise NoCudaSolutionError(ask, [attempt]) from attempt.error
-    return _answered(ask, attempt, ())
+    return _answered(ask, means, attempt, ())
 
 
 def _best(ask: CudaAsk, means: Means) -> CudaResolution:
@@ -197,7 +206,7 @@ def _best(ask: CudaAsk, means: Means) -> CudaResolution:
         if plain is not None:
             raise plain  # Without any thought of CUDA there is no answer either.
         raise NoCudaSolutionError(ask, attempts)
-    return _answered(ask, best, [a for a in attempts if a is not best])
+    return _answered(ask, means, best, [a for a in attempts if a is not best])
 
 
 def _order(ask: CudaAsk, fleet: Fleet) -> list[int]:
@@ -231,6 +240,20 @@ def _holds(verdict: Verdict) -> bool:
         and not verdict.excluded
         and not _foreign(verdict)
     )
+
+
+def _compiled(means: Means, attempt: Attempt) -> tuple[int, tuple[str, ...]] | None:
+    """The major that sources are compiled for, with their names; (0, ()) where none is.
+
+    None where there is no compiler of that major to be had.
+    """
+    pins = attempt.resolution.pins if attempt.resolution is not None else {}
+    names = sorted(i.name for i, one in pins.items() if not i.qualifier and means.compiles(one))
+    majors = attempt.verdict.majors if attempt.verdict is not None else ()
+    major = attempt.world.major or (majors[-1] if majors else 0)
+    if not names or not major or attempt.world.refuses_cuda:
+        return 0, ()
+    return (major, tuple(names)) if attempt.world.fleet.nvcc_for(major) else None
 
 
 def _foreign(verdict: Verdict) -> bool:
@@ -271,8 +294,14 @@ def _try(
     return Attempt(world=world, error=error)
 
 
+def _guarded(means: Means, world: World, wishes: Wishes) -> GuardedSource:
+    return GuardedSource(
+        means.sources[PYPI], world, means.desk, means.describe, wishes, means.compiles
+    )
+
+
 def _search(ask: CudaAsk, means: Means, world: World, wishes: Wishes) -> Attempt:
-    guarded = GuardedSource(means.sources[PYPI], world, means.desk, means.describe, wishes)
+    guarded = _guarded(means, world, wishes)
     sources = {**means.sources, PYPI: guarded, ECOSYSTEM: world.source()}
     roots = _roots(ask, means, world)
     suspects = [root for root in roots if _smells(root)]
@@ -436,7 +465,9 @@ def _better(means: Means, root: Root, version: str) -> list[str]:
     return [*seen, version]
 
 
-def _answered(ask: CudaAsk, attempt: Attempt, closed: Sequence[Attempt]) -> CudaResolution:
+def _answered(
+    ask: CudaAsk, means: Means, attempt: Attempt, closed: Sequence[Attempt]
+) -> CudaResolution:
     if attempt.resolution is None or attempt.verdict is None:
         raise NoCudaSolutionError(ask, [attempt, *closed])
     real = attempt.resolution
@@ -449,7 +480,10 @@ def _answered(ask: CudaAsk, attempt: Attempt, closed: Sequence[Attempt]) -> Cuda
             if i.ecosystem != ECOSYSTEM
         },
     )
+    compiler, compiled = _compiled(means, attempt) or (0, ())
     return CudaResolution(
+        compiler=compiler,
+        compiled=compiled,
         resolution=bare,
         world=attempt.world,
         verdict=attempt.verdict,

@@ -1,7 +1,8 @@
 """Virtual packages: CUDA as things of which the search chooses one.
 
 ``cuda:major`` is the CUDA major of an attempt, ``cuda:driver`` the declared floor, ``cuda:sm:8.0``
-one declared GPU each, ``cuda:toolkit`` the declared range. In one attempt each has one candidate;
+one declared GPU each, ``cuda:toolkit`` the declared range, ``cuda:nvcc`` the compiler of
+that major. In one attempt each has one candidate;
 a package's candidate asks for those that it can serve, so that what cannot run is refused by the
 same search that chooses everything else, and explained by it.
 """
@@ -22,6 +23,7 @@ ECOSYSTEM = "cuda"
 MAJOR = Identifier(ECOSYSTEM, "major")
 DRIVER = Identifier(ECOSYSTEM, "driver")
 TOOLKIT = Identifier(ECOSYSTEM, "toolkit")
+NVCC = Identifier(ECOSYSTEM, "nvcc")
 
 
 def gpu(capability: str) -> Identifier:

@@ -8,6 +8,7 @@ from lockenv.sources.cuda.declaration import Fleet
 from lockenv.sources.cuda.virtual import (
     DRIVER,
     MAJOR,
+    NVCC,
     TOOLKIT,
     CudaSource,
     VirtualRequirement,
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from lockenv.resolve import Identifier
     from lockenv.sources.cuda.facts import CandidateFacts
 
+#: Who would have the compiler, by where it is declared to come from.
+_HOLDERS = {
+    "wheels": "wheels of before CUDA 13 do",
+    "debian": "the system packages do",
+    "redistributable": "the redistributables do",
+}
 #: What the major of an attempt is called where none may be chosen (`cuda = false`), or any.
 NO_CUDA, ANY_MAJOR = "none", "any"
 
@@ -52,6 +59,8 @@ class World:
             MAJOR: NO_CUDA if self.refuses_cuda else str(self.major or ANY_MAJOR),
             TOOLKIT: str(self.fleet.toolkit) if self.fleet.toolkit is not None else "any",
         }
+        if self.major is None or self.fleet.nvcc_for(self.major):
+            values[NVCC] = str(self.major or ANY_MAJOR)
         if self.fleet.driver is not None:
             values[DRIVER] = self.fleet.driver.text
         for capability in self.fleet.capabilities:
@@ -71,6 +80,13 @@ class World:
         if self.major is not None and self.major in facts.majors:
             facts = facts.for_major(self.major)
         return tuple(self._asks(package, facts))
+
+    def compiler(self, package: str) -> VirtualRequirement:
+        """What a source asks for that nvcc compiles: one of the attempt's major."""
+        major = str(self.major or ANY_MAJOR)
+        source = self.fleet.source_of("nvcc")
+        words = f"nvcc of CUDA {major} to be built with, which {_HOLDERS[source]} not have"
+        return VirtualRequirement(NVCC, (major,), f"{words} ({package} has no wheel)")
 
     def contradiction(self, package: str, facts: CandidateFacts) -> str | None:
         """Why a package that turned out to be like this cannot be here; None where it can."""
@@ -138,8 +154,8 @@ class World:
 
 def refusal(unmet: Iterable[VirtualRequirement]) -> str:
     """What a candidate needs that an attempt has not, in words, the driver first."""
-    order = {DRIVER: 0, MAJOR: 1, TOOLKIT: 2}
-    rows = sorted(unmet, key=lambda ask: (order.get(ask.identifier, 3), ask.identifier))
+    order = {DRIVER: 0, MAJOR: 1, NVCC: 2, TOOLKIT: 3}
+    rows = sorted(unmet, key=lambda ask: (order.get(ask.identifier, 4), ask.identifier))
     if rows[0].identifier == DRIVER:
         # The driver is why the major is not sought: one reason is enough.
         rows = [ask for ask in rows if ask.identifier != MAJOR]

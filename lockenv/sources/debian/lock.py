@@ -18,7 +18,7 @@ from lockenv.sources.debian.universe import Listed, Standing, Universe
 from lockenv.values import dataclass, field, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from lockenv.model import LockedSystemPackage, Progress, System, SystemPackage
     from lockenv.sources.debian.requests import Asked
@@ -36,7 +36,8 @@ class SystemRequest:
     ``packages`` are ``system.packages`` and what the target adds; ``native_libraries`` are those
     that wheels turned out to need; ``interpreter`` are those that make the target's Python.
     ``base`` is the dpkg status file of a base image, whose packages count as installed; None means
-    that the minimal base system is locked too.
+    that the minimal base system is locked too. ``admits`` says of a name and version whether the
+    target can have it; None means that it can have all.
     """
 
     target: str
@@ -46,6 +47,7 @@ class SystemRequest:
     native_libraries: tuple[SystemPackage, ...] = ()
     interpreter: tuple[SystemPackage, ...] = ()
     base: bytes | None = None
+    admits: Callable[[str, str], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +116,7 @@ def _former(request: SystemRequest, kept: Kept | None) -> _Former:
     listed = (
         listed_of(package, request.architecture, states.get(package.archive))
         for package in kept.packages
+        if request.admits is None or request.admits(package.name, package.version)
     )
     pins = {one.key: one for one in listed}
     upgrade = {} if isinstance(kept.upgrade, bool) else dict(kept.upgrade)
@@ -164,6 +167,7 @@ def _universe(
         request.architecture,
         request.system.architectures,
         extra=(*former.pins.values(), *status),
+        admits=request.admits,
     )
 
 

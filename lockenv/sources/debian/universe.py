@@ -16,7 +16,7 @@ from lockenv.sources.debian.mentions import Mentions
 from lockenv.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from lockenv.formats.debian import Alternatives
     from lockenv.model import ArchiveState
@@ -277,7 +277,10 @@ class IndexOf(NamedTuple):
 
 
 class Universe:
-    """The packages of all indexes. ``extra`` are versions that no index lists any more."""
+    """The packages of all indexes. ``extra`` are versions that no index lists any more.
+
+    Of what indexes list, only names and versions that ``admits`` says yes to are there.
+    """
 
     def __init__(
         self,
@@ -285,8 +288,10 @@ class Universe:
         native: str,
         foreign: Sequence[str] = (),
         extra: Iterable[Listed] = (),
+        admits: Callable[[str, str], bool] | None = None,
     ) -> None:
         self.native = native
+        self._admits = admits
         self.architectures = (native, *foreign)
         self._indexes = tuple(indexes)
         self._listed: dict[tuple[int, int], Listed | None] = {}
@@ -312,6 +317,8 @@ class Universe:
         found = None
         if fits and "package" in fields and "version" in fields and "sha256" in fields:
             found = Listed(fields, standing, self.native, (which, index.position(number)))
+            if self._admits is not None and not self._admits(found.name, found.version):
+                found = None
         self._listed[place] = found
         return found
 

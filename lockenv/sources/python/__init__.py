@@ -1,5 +1,11 @@
 """Python packages from indexes, addresses and folders, for one target."""
 
+from lockenv.sources.python.extensions import (
+    asked_by_setup,
+    is_compiled_for_gpus,
+    needs_nvcc,
+    needs_torch,
+)
 from lockenv.sources.python.git import GitRepositories
 from lockenv.sources.python.locked import canonical_url, pin
 from lockenv.sources.python.project import is_denied_build
@@ -32,11 +38,15 @@ __all__ = [
     "Release",
     "SdistMetadata",
     "SourceTree",
+    "asked_by_setup",
     "asks_in_setup",
     "build_system",
     "build_system_of",
     "canonical_url",
+    "is_compiled_for_gpus",
     "is_denied_build",
+    "needs_nvcc",
+    "needs_torch",
     "pin",
     "project_metadata",
 ]

@@ -136,9 +136,11 @@ class Reader:
     def _whole(self, release: Release, path: Path) -> CoreMetadata | None:
         if release.is_wheel:
             return self._from_zip(Whole(path), release.name, release.file.hash_by("sha256"))
+        from lockenv.sources.python.extensions import promised_metadata  # noqa: PLC0415 - start-up
         from lockenv.sources.python.sdists import static_metadata  # noqa: PLC0415 - start-up
 
-        return static_metadata(self.tree(release))
+        tree = self.tree(release)
+        return static_metadata(tree) or promised_metadata(tree)
 
     def _from_zip(self, file: RemoteFile, name: str, digits: str | None) -> CoreMetadata:
         """The metadata, and for ever the list of files, whose bytes have come along."""
