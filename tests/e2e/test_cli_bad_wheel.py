@@ -11,7 +11,7 @@ import pytest
 from tests.support.archives import Entry, lying_wheel
 from tests.support.commands import User, snapshot
 from tests.support.index_server import serve_index
-from tests.support.projects import pyproject
+from tests.support.projects import MINOR, pyproject
 from tests.support.wheels import Built, core_metadata, wheel
 
 if TYPE_CHECKING:
@@ -36,6 +36,27 @@ HOSTILE = {
     "data that leaves": _with(Entry("lib-1.0.data/scripts/../../../evil", b"#!python\n")),
     "the environment's own python": _with(Entry("lib-1.0.data/scripts/python", b"#!python\n")),
     "the environment's own configuration": _with(Entry("lib-1.0.data/data/pyvenv.cfg", b"x")),
+    "the environment's activation": _with(Entry("lib-1.0.data/scripts/activate", b"evil")),
+    "the environment's own state": _with(Entry("lib-1.0.data/data/lockenv-state.json", b"{}")),
+    "another name of the library folder": _with(
+        Entry(f"lib-1.0.data/data/lib64/python{MINOR}/site-packages/app.py", b"evil")
+    ),
+    "another package's file by way of data": _with(
+        Entry(f"lib-1.0.data/data/lib/python{MINOR}/site-packages/app.py", b"evil")
+    ),
+    "a command that is the environment's python": wheel("lib", "1.0", scripts={"python": "lib:x"}),
+    "a command that leaves": wheel("lib", "1.0", scripts={"../../evil": "lib:x"}),
+    "a command that is code": wheel("lib", "1.0", scripts={"evil": "os:system('touch evil')"}),
+    "a set-user-ID bit": _with(Entry("lib-1.0.data/scripts/evil", b"#!/bin/sh\n", mode=0o104755)),
+    "a pipe": _with(Entry("lib/pipe", b"", mode=0o010644)),
+    "an encrypted member": _with(Entry("lib/a.py", b"1", flags=1)),
+    "two names in the two headers": _with(Entry("lib/a.py", b"1", local_name=b"lib/b.py")),
+    "a file that is a folder too": _with(Entry("lib/a", b"1"), Entry("lib/a/b", b"2")),
+    "two paths that differ in case": _with(Entry("lib/A.py", b"1"), Entry("lib/a.py", b"2")),
+    "a name that ends its line": _with(Entry("lib/a\n.py", b"1")),
+    "a scheme that there is not": _with(Entry("lib-1.0.data/elsewhere/a", b"1")),
+    "the metadata of another package": _with(Entry("app-1.0.dist-info/RECORD", b"")),
+    "a packing that wheels may not use": _with(Entry("lib/a.py", b"1", method=12)),
     "a bomb": _with(Entry("lib/bomb", bytes(200 << 20), declared=10)),
     "a wrong checksum": _with(Entry("lib/a.py", b"1", crc=7)),
     "no RECORD": wheel("lib", "1.0", record=b""),
