@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -48,6 +49,8 @@ def page() -> str:
 
 
 if __name__ == "__main__":
+    # Not as wide as whoever calls has a terminal.
+    os.environ["COLUMNS"] = "100"
     if "--check" in sys.argv:
         sys.exit(0 if PAGE.read_text(encoding="utf-8") == page() else "docs/commands.md is stale")
     PAGE.write_text(page(), encoding="utf-8")

@@ -27,7 +27,7 @@ from lockenv.materialize.image_write import (
     write_layout,
 )
 from lockenv.materialize.interpreter import InterpreterArchive, materialize_interpreter
-from lockenv.materialize.layers_store import ImageStore
+from lockenv.materialize.layers_store import ImageStore, key_of
 from lockenv.materialize.layout import Layout, check_clashes, files_of, layout_of
 from lockenv.materialize.place import LINK_MODES, Placer
 from lockenv.materialize.plan import Change, Plan, plan
@@ -104,6 +104,7 @@ __all__ = [
     "image_index",
     "image_of",
     "is_current",
+    "key_of",
     "layout_of",
     "manifest_descriptor",
     "materialize_interpreter",

@@ -8,7 +8,7 @@ from lockenv.sandbox.build import (
     wheel_metadata,
 )
 from lockenv.sandbox.confine import Confinement
-from lockenv.sandbox.gpu import DRIVER_FOLDER, gpu_shares
+from lockenv.sandbox.gpu import DRIVER_FOLDER, cdi_shares, gpu_shares
 from lockenv.sandbox.inside_root import RootCommand, Shared, root_program, run_in_root, shell_of
 from lockenv.sandbox.modes import (
     MODES,
@@ -44,6 +44,7 @@ __all__ = [
     "build_place",
     "build_requirements",
     "build_wheel",
+    "cdi_shares",
     "choose_mode",
     "copy_source",
     "gpu_shares",

@@ -1,7 +1,7 @@
 """What of this machine a command in a root needs to reach its GPUs: devices and driver libraries.
 
-From the Container Device Interface's files (CDI 0.6, those in JSON) where there are any, else by
-looking as NVIDIA's own container library does. Everything lands in one folder that the linker is
+From the Container Device Interface's files where there are any, else by looking as NVIDIA's own
+container library does. Everything lands in one folder that the linker is
 told of first, so the host's driver stands before one that the image may hold.
 """
 
@@ -11,12 +11,13 @@ import re
 import subprocess
 from pathlib import Path
 
-from lockenv.fields import Fields, parse_json
+from lockenv.fields import Fields
+from lockenv.formats.cdi import parse_cdi
 from lockenv.sandbox.inside_root import Shared
 
 #: Where the driver's libraries are seen inside; put before LD_LIBRARY_PATH.
 DRIVER_FOLDER = "/opt/lockenv/driver"
-_CDI = (Path("/etc/cdi"), Path("/var/run/cdi"))
+_CDI = (Path("/var/run/cdi"), Path("/etc/cdi"))
 #: The libraries of the driver that programs load by name (nvidia-container-toolkit's list for
 #: compute and utility).
 _LIBRARIES = re.compile(
@@ -33,18 +34,21 @@ def gpu_shares() -> tuple[Shared, ...]:
 
 
 def _from_cdi() -> tuple[Shared, ...]:
+    # What was made for this boot (/var/run) stands before what an administrator wrote down once.
     for folder in _CDI:
-        for file in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+        for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if file.suffix not in {".json", ".yaml", ".yml"}:
+                continue
             try:
-                document = parse_json(file.read_bytes())
+                document = parse_cdi(file.read_text("utf-8", "replace"))
             except (OSError, ValueError):
                 continue
-            if isinstance(document, dict) and "gpu" in str(document.get("kind", "")):
-                return parse_cdi(document)
+            if str(document.get("kind", "")).endswith("/gpu"):
+                return cdi_shares(document)
     return ()
 
 
-def parse_cdi(document: dict[str, object]) -> tuple[Shared, ...]:
+def cdi_shares(document: dict[str, object]) -> tuple[Shared, ...]:
     """What a CDI document asks for its device ``all``, or for all its devices."""
     fields = Fields(document)
     devices = {device.text("name"): device for device in fields.tables("devices")}
@@ -56,14 +60,19 @@ def parse_cdi(document: dict[str, object]) -> tuple[Shared, ...]:
             continue
         for node in edit.tables("deviceNodes"):
             path = node.text("path") or ""
-            found[path] = Shared(source=node.text("hostPath") or path, target=path)
+            found[path] = _optional(node.text("hostPath") or path, path)
         for mount in edit.tables("mounts"):
             source, target = mount.text("hostPath") or "", mount.text("containerPath") or ""
             name = target.rpartition("/")[2]
             if ".so" in name:
                 target = f"{DRIVER_FOLDER}/{_soname(name)}"
-            found[target] = Shared(source=source, target=target, readonly=True)
+            found[target] = _optional(source, target, readonly=True)
     return tuple(found[target] for target in sorted(found) if target)
+
+
+def _optional(source: str, target: str, *, readonly: bool = False) -> Shared:
+    # A document may name what this driver does not have; the program then tells what it misses.
+    return Shared(source=source, target=target, readonly=readonly, optional=True)
 
 
 def _soname(name: str) -> str:
@@ -78,7 +87,7 @@ def _from_driver() -> tuple[Shared, ...]:
     if not Path("/proc/driver/nvidia/version").exists():
         return ()
     shares = [
-        Shared(source=str(node), target=str(node))
+        _optional(str(node), str(node))
         for pattern in ("nvidia[0-9]*", "nvidiactl", "nvidia-uvm*", "nvidia-modeset")
         for node in sorted(Path("/dev").glob(pattern))
     ]
@@ -89,8 +98,8 @@ def _from_driver() -> tuple[Shared, ...]:
     for name, kind, path in _CACHED.findall(listing):
         if _LIBRARIES.fullmatch(name) and "64" in kind and name not in seen:
             seen.add(name)
-            shares.append(Shared(source=path, target=f"{DRIVER_FOLDER}/{name}", readonly=True))
+            shares.append(_optional(path, f"{DRIVER_FOLDER}/{name}", readonly=True))
     smi = Path("/usr/bin/nvidia-smi")
     if smi.exists():
-        shares.append(Shared(source=str(smi), target="/usr/bin/nvidia-smi", readonly=True))
+        shares.append(_optional(str(smi), str(smi), readonly=True))
     return tuple(shares)

@@ -30,6 +30,7 @@ _NOT_EXECUTABLE, _NOT_FOUND = 126, 127
 _FAILED = 125
 _NODES = ("full", "null", "random", "tty", "urandom", "zero")
 _LINKS = {
+    "ptmx": "pts/ptmx",
     "fd": "/proc/self/fd",
     "stdin": "/proc/self/fd/0",
     "stdout": "/proc/self/fd/1",
@@ -186,13 +187,13 @@ def _execute(program: Program) -> NoReturn:
     try:
         os.execvpe(program.argv[0], program.argv, env)  # noqa: S606  a list, and no shell
     except FileNotFoundError:
-        sys.stderr.write(f"lockenv: {program.argv[0]}: not found\n")
-        sys.stderr.flush()
-        os._exit(_NOT_FOUND)
-    except PermissionError:
-        sys.stderr.write(f"lockenv: {program.argv[0]}: not executable\n")
-        sys.stderr.flush()
-        os._exit(_NOT_EXECUTABLE)
+        slug, reason, status = "not-found", "is not to be found", _NOT_FOUND
+    except OSError as error:
+        slug, reason, status = "not-executable", f"cannot be run: {error.strerror}", _NOT_EXECUTABLE
+    where = "where it runs" if program.root is None else "in the image's root and on its PATH"
+    sys.stderr.write(f"error[{slug}]: {program.argv[0]} {reason}\n  why: looked {where}\n")
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _furnish(program: Program) -> None:
@@ -218,8 +219,12 @@ def _furnish(program: Program) -> None:
         os.chdir("/")
 
 
+#: A terminal is a device, and a root has programs that are setuid.
+_FLAGS = {"overlay": 0, "devpts": kernel.MS_NOSUID}
+
+
 def _mount(mount: Mount, root: str) -> None:
-    target = os.path.join(root, mount.target.lstrip("/")).rstrip("/")  # noqa: PTH118  of text, not of a Path
+    target = _within(root, mount.target)
     if mount.kind == "bind":
         _make_target(target, directory=os.path.isdir(mount.source))  # noqa: PTH112  likewise
         kernel.mount(mount.source, target, flags=kernel.MS_BIND | kernel.MS_REC)
@@ -230,10 +235,35 @@ def _mount(mount: Mount, root: str) -> None:
         _mount_dev(target)
     else:
         _make_target(target, directory=True)
-        flags = kernel.MS_NOSUID | kernel.MS_NODEV
-        if mount.kind == "overlay":
-            flags = 0
+        flags = _FLAGS.get(mount.kind, kernel.MS_NOSUID | kernel.MS_NODEV)
         kernel.mount(mount.kind, target, mount.kind, flags, mount.options)
+
+
+#: path_resolution(7): the kernel follows at most 40 symbolic links.
+_MOST_LINKS = 40
+
+
+def _within(root: str, path: str) -> str:
+    """Where a path of the root lies outside; links in the root lead to places in the root."""
+    names = path.split("/")[::-1]
+    here: list[str] = []
+    links = 0
+    while names:
+        name = names.pop()
+        if name == "..":
+            here = here[:-1]
+        elif name not in {"", "."}:
+            place = "/".join([root, *here, name])
+            if not os.path.islink(place):  # noqa: PTH114  of text, not of a Path
+                here.append(name)
+                continue
+            links += 1
+            if links > _MOST_LINKS:
+                raise OSError(40, f"too many symbolic links: {path}")  # ELOOP
+            target = os.readlink(place)  # noqa: PTH115  likewise
+            here = [] if target.startswith("/") else here
+            names += target.split("/")[::-1]
+    return "/".join([root.rstrip("/"), *here])
 
 
 def _seal(target: str) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: The host's files that say how names of machines are resolved.
 _NETWORK_FILES = ("/etc/resolv.conf", "/etc/hosts")
+_TERMINALS = "newinstance,ptmxmode=0666,mode=0620"
+_FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,13 +31,15 @@ class Shared:
     source: str
     target: str
     readonly: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RootCommand:
     """A command in a root.
 
-    ``root`` is the folder with the image's files, ``mode`` the one that it was laid out in.
+    ``root`` is the folder with the image's files, ``above`` folders that lie over it, the topmost
+    first; ``mode`` is the one that they were laid out in.
     ``scratch`` is a folder of this run (or of the user's shell): what is written lands below it.
     ``shared`` adds the project, devices and driver libraries. ``cwd`` is a path inside.
     """
@@ -47,6 +51,7 @@ class RootCommand:
     env: Mapping[str, str]
     cwd: str
     shared: tuple[Shared, ...] = ()
+    above: tuple[str, ...] = ()
 
 
 def root_program(command: RootCommand) -> Program:
@@ -55,7 +60,9 @@ def root_program(command: RootCommand) -> Program:
     upper, work, merged = (scratch / name for name in ("upper", "work", "merged"))
     for folder in (upper, work, merged):
         folder.mkdir(parents=True, exist_ok=True)
-    options = f"lowerdir={command.root},upperdir={upper},workdir={work}"
+    _introduce(command, upper)
+    below = ":".join((*command.above, command.root))
+    options = f"lowerdir={below},upperdir={upper},workdir={work}"
     if command.mode != "root":
         # Marks of what was deleted as attributes that a user namespace may set.
         options += ",userxattr"
@@ -64,7 +71,9 @@ def root_program(command: RootCommand) -> Program:
         Mount(kind="proc", target="/proc", optional=True),
         Mount(kind="bind", source="/sys", target="/sys", readonly=True, optional=True),
         Mount(kind="dev", target="/dev"),
-        Mount(kind="bind", source="/dev/pts", target="/dev/pts", optional=True),
+        # Terminals of its own, for what makes some (tmux, script); ours is the console there.
+        Mount(kind="devpts", target="/dev/pts", options=_TERMINALS, optional=True),
+        *_console(),
         # NCCL and the workers of data loaders share memory through it.
         Mount(kind="bind", source="/dev/shm", target="/dev/shm", optional=True),  # noqa: S108  inside
         Mount(kind="tmpfs", target="/tmp", options="mode=1777"),  # noqa: S108  inside
@@ -74,7 +83,13 @@ def root_program(command: RootCommand) -> Program:
             for path in _NETWORK_FILES
         ),
         *(
-            Mount(kind="bind", source=one.source, target=one.target, readonly=one.readonly)
+            Mount(
+                kind="bind",
+                source=one.source,
+                target=one.target,
+                readonly=one.readonly,
+                optional=one.optional,
+            )
             for one in command.shared
         ),
     ]
@@ -88,10 +103,86 @@ def root_program(command: RootCommand) -> Program:
         inner=inner,
         namespaces=("mount", "pid", "ipc", "uts"),
         mounts=tuple(mounts),
-        env=tuple(sorted(command.env.items())),
+        env=tuple(sorted((_account(command.root).variables | dict(command.env)).items())),
         cwd=command.cwd,
         host_name="lockenv",
     )
+
+
+def _console() -> tuple[Mount, ...]:
+    """Our terminal, where ttyname(3) finds it; its own folder shows other terminals inside."""
+    for descriptor in (0, 1, 2):
+        try:
+            name = os.ttyname(descriptor)
+        except OSError:
+            continue
+        return (Mount(kind="bind", source=name, target="/dev/console", optional=True),)
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """Who we are inside: as the root's own accounts say, or else by our name here."""
+
+    name: str
+    home: str
+    is_known: bool
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {"HOME": self.home, "USER": self.name, "LOGNAME": self.name}
+
+
+def _account(root: str) -> _Account:
+    uid = os.geteuid()
+    names = set()
+    for row in _rows(Path(root, "etc/passwd")):
+        if len(row) > 5 and row[2] == str(uid):
+            return _Account(row[0], row[5] or "/", is_known=True)
+        names.add(row[0])
+    try:
+        import pwd  # noqa: PLC0415 - Windows has none
+
+        name = pwd.getpwuid(uid).pw_name
+    except (ImportError, KeyError):
+        name = f"user{uid}"
+    # An image's own account of that name has another number.
+    name = name if name not in names else f"user{uid}"
+    return _Account(name, f"/home/{name}", is_known=False)
+
+
+def _rows(file: Path) -> list[list[str]]:
+    try:
+        text = file.read_text("utf-8", "surrogateescape")
+    except OSError:
+        return []
+    return [line.split(":") for line in text.splitlines()]
+
+
+def _introduce(command: RootCommand, upper: Path) -> None:
+    """Give us an account and a home in the layer above: programs ask for both."""
+    account = _account(command.root)
+    folder = Path(command.root, "etc")
+    if account.is_known or not folder.is_dir() or folder.is_symlink():
+        return
+    uid, gid = os.geteuid(), os.getegid()
+    groups = {row[2] for row in _rows(folder / "group") if len(row) > 2}
+    lines = {"passwd": f"{account.name}:x:{uid}:{gid}::{account.home}:/bin/sh\n"}
+    if str(gid) not in groups:
+        lines["group"] = f"{account.name}:x:{gid}:\n"
+    (upper / "etc").mkdir(exist_ok=True)
+    (upper / "etc").chmod(0o755)
+    for name, line in lines.items():
+        place = folder / name
+        if place.is_symlink():
+            continue
+        known = place.read_bytes() if place.is_file() else b""
+        (upper / "etc" / name).write_bytes(known + line.encode())
+        (upper / "etc" / name).chmod(0o644)
+    home = upper / account.home.lstrip("/")
+    home.mkdir(parents=True, exist_ok=True)
+    home.parent.chmod(0o755)
+    home.chmod(0o700)
 
 
 def run_in_root(command: RootCommand) -> int:
@@ -104,9 +195,10 @@ def run_in_root(command: RootCommand) -> int:
     def forward(number: int, _frame: object) -> None:
         running.process.send_signal(number)
 
-    former = {number: signal.signal(number, forward) for number in (signal.SIGTERM, signal.SIGHUP)}
+    former = {number: signal.signal(number, forward) for number in _FORWARDED}
     # The terminal tells the command itself; we wait for what it makes of it.
-    former[signal.SIGINT] = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        former[number] = signal.signal(number, signal.SIG_IGN)
     try:
         return running.wait()
     finally:

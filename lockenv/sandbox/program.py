@@ -11,8 +11,8 @@ from lockenv.values import asdict, dataclass
 class Mount:
     """Something to be seen at ``target``, a path inside the root.
 
-    ``kind`` is bind (of ``source``, a path outside, file or directory), tmpfs, proc, dev (a tmpfs
-    with the harmless nodes) or overlay (then ``options`` are mount(8)'s). With ``optional``
+    ``kind`` is bind (of ``source``, a path outside, file or directory), tmpfs, proc, devpts, dev (a
+    tmpfs with the harmless nodes) or overlay (then ``options`` are mount(8)'s). With ``optional``
     the program runs without it where the kernel refuses.
     """
 

@@ -1,66 +1,22 @@
-"""What is done with an image beside building it: run a command in its root, hold it to the lock."""
+"""An image held to the lock: by layout, archive or registry (``check --image``)."""
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from lockenv.errors import InputError, UnavailableError
-from lockenv.formats.oci import parse_config, parse_manifest
-from lockenv.materialize import (
-    ImageStore,
-    check_image,
-    image_of,
-    materialize_root,
-    open_image,
-)
-from lockenv.sandbox import Confinement, RootCommand, Shared, choose_mode, gpu_shares, run_in_root
-from lockenv.sandbox import shell_of as shell_in
+from lockenv.formats.oci import parse_manifest
+from lockenv.materialize import check_image, image_of, open_image
+from lockenv.sandbox import choose_mode
 from lockenv.workflows.image import ImageOptions, built_images
 
 if TYPE_CHECKING:
     from lockenv.materialize import BuiltImage, FoundImage
     from lockenv.model import Finding, Lock
     from lockenv.workflows.project import Project
-    from lockenv.workflows.run import RunOptions
     from lockenv.workflows.scene import Scene
-
-#: Variables of the user's that a command in an image sees: its terminal, its language, its colours.
-_PASSED = ("TERM", "COLORTERM", "LANG", "LC_ALL", "TZ", "NO_COLOR", "CI", "COLUMNS")
-
-
-def run_in_image(scene: Scene, options: RunOptions) -> int:
-    """Run a command in the image's root, with the project where the image has it; its status."""
-    mode = choose_mode()
-    targets = (options.selection.target,) if options.selection.target else ()
-    opened, built = built_images(scene, ImageOptions(targets=targets), mode)
-    image = built[0]
-    config = parse_config(image.config, "the image that the lock makes")
-    layers = [layer.path for layer in image.layers]
-    key = "-".join(layer.diff_id.rpartition(":")[2][:12] for layer in image.layers)
-    store = ImageStore(scene.settings.cache_dir)
-    root = materialize_root(layers, key, Confinement(mode), store)
-    words = options.words
-    if words == ("/bin/sh",):
-        words = (shell_in(str(root)),)
-    env = dict(entry.split("=", 1) for entry in config.env)
-    env |= {name: os.environ[name] for name in _PASSED if name in os.environ}
-    workdir = config.workdir or "/"
-    with tempfile.TemporaryDirectory(prefix="lockenv-run-", ignore_cleanup_errors=True) as scratch:
-        shared = (Shared(source=str(opened.root), target="/app"), *gpu_shares())
-        return run_in_root(
-            RootCommand(
-                root=str(root),
-                mode=mode,
-                scratch=scratch,
-                argv=words,
-                env=env,
-                cwd=workdir,
-                shared=shared,
-            )
-        )
 
 
 def image_findings(

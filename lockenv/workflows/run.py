@@ -32,7 +32,7 @@ NOT_EXECUTABLE, NOT_FOUND = 126, 127
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """What to run, and where."""
+    """What to run, and where: in an image, ``image_name`` may say which of the manifest's."""
 
     words: tuple[str, ...]
     selection: AskedSelection = SILENT_SELECTION
@@ -40,12 +40,13 @@ class RunOptions:
     venv: str | None = None
     writable: tuple[str, ...] = ()
     in_image: bool = False
+    image_name: str | None = None
 
 
 def user_shell(*, in_image: bool = False) -> tuple[str, ...]:
-    """The user's shell; in an image the one that every Debian has."""
+    """The user's shell; nothing in an image, which has shells of its own."""
     if in_image:
-        return ("/bin/sh",)
+        return ()
     if sys.platform == "win32":
         return (os.environ.get("COMSPEC", "cmd.exe"),)
     return (os.environ.get("SHELL") or "/bin/sh",)
@@ -59,7 +60,7 @@ def run(
     ``synced`` is told what the sync before it came to.
     """
     if options.in_image:
-        from lockenv.workflows.image_use import run_in_image  # noqa: PLC0415 - start-up
+        from lockenv.workflows.image_run import run_in_image  # noqa: PLC0415 - start-up
 
         return run_in_image(scene, options)
     if options.sync:

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lockenv.cli.place import place_option
 from lockenv.cli.scene import open_scene
 from lockenv.cli.selection import asked_selection, selection_options
 
 if TYPE_CHECKING:
     from lockenv.cli.app import Invocation
+    from lockenv.cli.place import Place
 
 
 @click.command(
@@ -28,9 +30,7 @@ Examples:
 @click.option(
     "--writable", multiple=True, metavar="NAME", help="Make this package private to the project."
 )
-@click.option(
-    "--in", "place", type=click.Choice(["venv", "image"]), default="venv", show_default=True
-)
+@place_option
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="CMD...")
 @click.pass_obj
 def command(
@@ -40,7 +40,7 @@ def command(
     no_sync: bool,
     venv: str | None,
     writable: tuple[str, ...],
-    place: str,
+    place: Place,
     words: tuple[str, ...],
     **selection: object,
 ) -> int:
@@ -58,7 +58,8 @@ def command(
         sync=not no_sync,
         venv=venv,
         writable=writable,
-        in_image=place == "image",
+        in_image=place.in_image,
+        image_name=place.name,
         words=words,
     )
     with open_scene(invocation) as scene, witnessed() as witness:

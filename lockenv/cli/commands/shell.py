@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lockenv.cli.place import place_option
 from lockenv.cli.scene import open_scene
 from lockenv.cli.selection import asked_selection, selection_options
 
 if TYPE_CHECKING:
     from lockenv.cli.app import Invocation
+    from lockenv.cli.place import Place
 
 
 @click.command(
@@ -23,12 +25,10 @@ Examples:
 @selection_options
 @click.option("--no-sync", is_flag=True, help="Use the environment as it is.")
 @click.option("--venv", metavar="DIR", help="The environment [default: .venv].")
-@click.option(
-    "--in", "place", type=click.Choice(["venv", "image"]), default="venv", show_default=True
-)
+@place_option
 @click.pass_obj
 def command(
-    invocation: Invocation, /, *, no_sync: bool, venv: str | None, place: str, **selection: object
+    invocation: Invocation, /, *, no_sync: bool, venv: str | None, place: Place, **selection: object
 ) -> int:
     """Sync, then start your shell in the environment; leave it with `exit`."""
     invocation.runs_command = True
@@ -38,8 +38,9 @@ def command(
         selection=asked_selection(selection),
         sync=not no_sync,
         venv=venv,
-        in_image=place == "image",
-        words=user_shell(in_image=place == "image"),
+        in_image=place.in_image,
+        image_name=place.name,
+        words=user_shell(in_image=place.in_image),
     )
     with open_scene(invocation) as scene:
         return run(scene, options)
