@@ -1,6 +1,6 @@
 """The only HTTP and the only store: a page may change, a blob may not."""
 
-from lockenv.fetch.addresses import redacted
+from lockenv.fetch.addresses import redacted, shelf_path
 from lockenv.fetch.fetcher import StoreFetcher, open_fetcher
 from lockenv.fetch.local import path_of
 from lockenv.fetch.memo import Memo
@@ -34,4 +34,5 @@ __all__ = [
     "open_fetcher",
     "path_of",
     "redacted",
+    "shelf_path",
 ]

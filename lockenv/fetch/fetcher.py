@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar, cast
 from urllib.parse import urlsplit
 
-from lockenv.errors import IntegrityError, NetworkError, UnavailableError
-from lockenv.fetch.addresses import redacted
+from lockenv.errors import IntegrityError, NetworkError, SourceError, UnavailableError
+from lockenv.fetch.addresses import redacted, shelf_path
 from lockenv.fetch.freshness import LONGEST, fresh_for
 from lockenv.fetch.kept import as_page, as_stored, local_answer, offline_error
 from lockenv.fetch.line import DOWNLOADS, Line
@@ -341,9 +341,11 @@ class StoreFetcher:
         )
 
     def _blob(self, wanted: Wanted) -> Path:
-        digits = wanted.digest.hex
+        placed = self._from_places(wanted)
+        if placed is not None:
+            return placed
         shelved = [
-            f"{shelf}blobs/{wanted.digest.algorithm}/{digits[:2]}/{digits}"
+            f"{shelf}{shelf_path(wanted.digest)}"
             for shelf in self._options.shelves
             if not self.offline or shelf.startswith("file:")
         ]
@@ -351,6 +353,18 @@ class StoreFetcher:
         if not addresses and wanted.urls:
             raise offline_error(wanted.name)
         return self._downloads().blob(wanted, addresses)
+
+    def _from_places(self, wanted: Wanted) -> Path | None:
+        """The file from the first place that has it and gives it whole."""
+        if self.offline:
+            return None
+        for place in self._options.places:
+            arrived = self.store.new_file()
+            with suppress(SourceError, IntegrityError):
+                if place.take(wanted.digest, wanted.size, arrived):
+                    return self.store.keep_blob(arrived, wanted.digest)
+            arrived.unlink(missing_ok=True)
+        return None
 
     def _addresses(self, urls: Iterable[str]) -> tuple[str, ...]:
         """Where to ask for canonical addresses, each once; offline only on this machine."""

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from lockenv.model import Digest
+
 #: The user name and password for an address, or None; called for every request.
 Credentials: TypeAlias = "Callable[[str], tuple[str, str] | None]"
 
@@ -23,6 +25,19 @@ class Mirrors(Protocol):
 
     def canonical(self, url: str) -> str:
         """The canonical address of one that a mirror gave; itself where none is known."""
+
+
+class Shelf(Protocol):
+    """A place where files lie by their hash, such as a registry."""
+
+    name: str
+
+    def take(self, digest: Digest, size: int | None, target: Path) -> bool:
+        """Bring a file to ``target``, verified; False where the place lacks it.
+
+        Raises `SourceError` for trouble and `IntegrityError` for other bytes. Called from any
+        thread.
+        """
 
 
 class NoMirrors:
@@ -75,7 +90,7 @@ class FetchOptions:
     ``refresh`` asks for every page again; ``offline`` asks for none. ``proxy`` and ``ca_bundle``
     are the user's; without them the environment's proxies and the system's trust store hold.
     ``shelves`` are addresses (ending in ``/``) below which blobs lie by hash, as in a bundle; they
-    are asked before the files' own addresses.
+    are asked before the files' own addresses, and so are ``places``.
     ``clock`` gives seconds since 1970.
     """
 
@@ -88,4 +103,5 @@ class FetchOptions:
     ca_bundle: Path | None = None
     patience: Patience = Patience()
     shelves: tuple[str, ...] = ()
+    places: tuple[Shelf, ...] = ()
     clock: Callable[[], float] = time.time

@@ -117,14 +117,20 @@ class Registry:
 
     def has_blob(self, repository: str, digest: str) -> bool:
         """Whether the repository has the blob."""
+        return self.blob_size(repository, digest) is not None
+
+    def blob_size(self, repository: str, digest: str) -> int | None:
+        """How many bytes a blob has; None where the repository has none of this digest."""
         answer = self._send(
             "HEAD",
             f"{repository}/blobs/{digest}",
             scope=f"repository:{repository}:pull",
         )
-        if answer.status_code not in {200, 404}:
-            self._expect(answer, 200)
-        return answer.status_code == 200
+        if answer.status_code == 404:
+            return None
+        self._expect(answer, 200)
+        length = answer.headers.get("Content-Length", "")
+        return int(length) if length.isdecimal() and len(length) < 16 else 0
 
     def read_blob(self, repository: str, digest: str) -> bytes:
         """A small blob (a config, say) whole, verified."""

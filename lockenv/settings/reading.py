@@ -29,8 +29,10 @@ _FALSE = {"", "0", "false", "no", "off"}
 class Settings:
     """Where bytes come from and where they go.
 
-    None means: not said. ``link_mode`` is auto, reflink, hardlink or copy. ``target`` and ``venv``
-    are the variables' values; ``files`` are the configuration files that were read.
+    None means: not said. ``link_mode`` is auto, reflink, hardlink or copy. ``shared_store`` is an
+    address: ``file://…/`` or ``https://…/`` for files by their hash, ``oci://HOST/NAME`` for a
+    registry's. ``target`` and ``venv`` are the variables' values; ``files`` are the configuration
+    files that were read.
     """
 
     cache_dir: Path
@@ -39,7 +41,7 @@ class Settings:
     proxy: str | None = field(default=None, repr=False)
     jobs: int | None = None
     link_mode: str = "auto"
-    shared_store: Path | None = None
+    shared_store: str | None = None
     ca_bundle: Path | None = None
     offline: bool = False
     target: str | None = None
@@ -56,7 +58,7 @@ class _Said:
     proxy: str | None
     jobs: int | None
     link_mode: str | None
-    shared_store: Path | None
+    shared_store: str | None
     ca_bundle: Path | None
 
 
@@ -198,7 +200,7 @@ def parse_config(file: Path, text: str, *, home: Path) -> _Said:
         link_mode=(
             fields.choice("link-mode", LINK_MODES, "auto") if fields.has("link-mode") else None
         ),
-        shared_store=_place(fields, "shared-store", file, home),
+        shared_store=_shared_store(fields, file, home),
         ca_bundle=_place(fields, "ca-bundle", file, home),
     )
     if fields.faults:
@@ -258,6 +260,24 @@ def _proxy(fields: Fields) -> str | None:
                 "proxy is not the address of a proxy", "proxy", fix='write "http://host:port"'
             )
     return text
+
+
+def _shared_store(fields: Fields, file: Path, home: Path) -> str | None:
+    """The address of a folder, a server or a registry's repository."""
+    text = fields.text("shared-store") or ""
+    scheme, colon, rest = text.partition("://")
+    if not colon:
+        folder = _place(fields, "shared-store", file, home)
+        return f"{folder.absolute().as_uri()}/" if folder is not None else None
+    if scheme not in {"https", "http", "oci"} or not rest or "@" in rest.partition("/")[0]:
+        fields.complain(
+            "shared-store is no place that files can be had from",
+            "shared-store",
+            fix="write a folder, https://HOST/PATH/ or oci://HOST/NAME; passwords stand in netrc, "
+            "or in Docker's files for a registry",
+        )
+        return None
+    return text if scheme == "oci" else f"{text.rstrip('/')}/"
 
 
 def _place(fields: Fields, key: str, file: Path, home: Path) -> Path | None:

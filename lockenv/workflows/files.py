@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -142,6 +143,23 @@ def write_atomically(path: Path, text: str) -> None:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)  # noqa: PTH108 - likewise
+
+
+def copy_whole(source: Path, target: Path) -> bool:
+    """Copy a file so that it appears at ``target`` only whole; False if one is there already."""
+    if target.exists():
+        return False
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        arriving = target.with_name(f".{target.name}.{os.getpid()}")
+        try:
+            shutil.copyfile(source, arriving)
+            arriving.replace(target)
+        finally:
+            arriving.unlink(missing_ok=True)
+    except OSError as error:
+        raise unwritable(target, error) from error
+    return True
 
 
 def _umask() -> int:

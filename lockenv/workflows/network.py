@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockenv.errors import InputError
 from lockenv.fetch import JOBS, FetchOptions, Patience, open_fetcher
 from lockenv.settings import read_credentials
+from lockenv.values import replace
 from lockenv.workflows.indexes import indexes_of
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from lockenv.fetch import StoreFetcher
     from lockenv.model import Manifest
     from lockenv.workflows.scene import Scene
+
+
+#: What the address of a registry's repository begins with, where files are kept by their hash.
+OCI = "oci://"
 
 
 @contextmanager
@@ -47,8 +52,9 @@ def open_network(
                 fix="make one with lockenv fetch --output DIR",
             )
         shelves.append(f"{folder.as_uri()}/")
-    if settings.shared_store is not None:
-        shelves.append(f"{settings.shared_store.as_uri()}/")
+    shared = settings.shared_store
+    if shared is not None and not shared.startswith(OCI):
+        shelves.append(shared)
     options = FetchOptions(
         shelves=tuple(shelves),
         mirrors=settings.mirrors,
@@ -60,5 +66,11 @@ def open_network(
         patience=Patience() if attempts is None else Patience(attempts=attempts),
         clock=lambda: scene.clock().timestamp(),
     )
-    with open_fetcher(settings.cache_dir, options) as fetcher:
-        yield fetcher
+    with ExitStack() as stack:
+        if shared is not None and shared.startswith(OCI) and not settings.offline:
+            # Its client is heavy, and only few have such a store.
+            from lockenv.workflows.shared import registry_shelf  # noqa: PLC0415 - start-up
+
+            place = stack.enter_context(registry_shelf(scene, shared))
+            options = replace(options, places=(place,))
+        yield stack.enter_context(open_fetcher(settings.cache_dir, options))

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockenv.errors import InputError
+from lockenv.fetch import shelf_path
 from lockenv.lockfile import parse_lock
 from lockenv.values import dataclass
 from lockenv.workflows.choice import choose_target
 from lockenv.workflows.environment import wanted_file
-from lockenv.workflows.files import read_text
+from lockenv.workflows.files import copy_whole, read_text
 from lockenv.workflows.network import open_network
 from lockenv.workflows.registry import registered_digests
 from lockenv.workflows.sync import open_locked
@@ -36,6 +37,7 @@ class FetchOptions:
     all_targets: bool = False
     output: str | None = None
     since: str | None = None
+    push: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,15 +176,22 @@ def fetch_all(scene: Scene, options: FetchOptions) -> list[str]:
     with open_network(scene, opened.manifest) as fetcher:
         scene.progress.started("fetch", len(wanted))
         size = 0
+        have: list[tuple[Wanted, Path]] = []
         for one, path in fetcher.blobs(list(wanted.values())):
             size += path.stat().st_size
             scene.progress.advanced("fetch", one.name)
             if options.output is not None:
-                _copy(path, scene.directory / options.output / "blobs" / "sha256", one.digest.hex)
+                copy_whole(path, scene.directory / options.output / shelf_path(one.digest))
+            have.append((one, path))
         scene.progress.finished("fetch")
     _fetch_commits(scene, lock, set(targets), options.output)
     place = options.output or "the store"
     lines.append(f"{len(wanted)} files, {readable(size)}, in {place}")
+    if options.push is not None:
+        # Its clients are heavy, and few push.
+        from lockenv.workflows.shared import push_files  # noqa: PLC0415 - start-up
+
+        lines.append(f"{options.push}: {push_files(scene, have, options.push)}")
     return lines
 
 
@@ -197,15 +206,6 @@ def _fetch_commits(scene: Scene, lock: Lock, targets: set[str], output: str | No
             if output is not None:
                 into = scene.directory / output / "git"
                 repositories.export(package.vcs.url, package.vcs.commit, into)
-
-
-def _copy(path: Path, shelf: Path, name: str) -> None:
-    folder = shelf / name[:2]
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / name).exists():
-        arriving = folder / f".{name}.{os.getpid()}"
-        shutil.copyfile(path, arriving)
-        arriving.replace(folder / name)
 
 
 def _targets(scene: Scene, lock: Lock, options: FetchOptions) -> list[str]:

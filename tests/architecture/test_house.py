@@ -90,7 +90,7 @@ OWNERS = {
 #: A door per foreign world; and per verb, so that a command loads its own workflow alone.
 MANY_DOORS = {"formats", "sources", "interchange", "workflows"}
 #: Second doors, for what is too heavy to load with the first: the registry client loads httpx.
-SECOND_DOORS = {"lockenv.fetch.registry"}
+SECOND_DOORS = {"lockenv.fetch.registry", "lockenv.fetch.shelves"}
 
 
 class Import(NamedTuple):

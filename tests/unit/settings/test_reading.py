@@ -71,7 +71,7 @@ def test_the_users_file_is_stronger_than_the_systems(tmp_path: Path) -> None:
     )
 
     assert (found.jobs, found.link_mode, found.proxy) == (8, "copy", "http://proxy.example:3128")
-    assert found.shared_store == tmp_path / "store"
+    assert found.shared_store == f"{(tmp_path / 'store').as_uri()}/"
     assert found.ca_bundle == tmp_path / ".config" / "lockenv" / "own.pem"
     assert found.mirrors.fallback
     assert found.mirrors.prefixes == {
