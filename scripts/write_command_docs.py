@@ -27,21 +27,19 @@ This page is made by `scripts/write_command_docs.py` from the program's own help
 
 def page() -> str:
     """The whole page."""
-    context = click.Context(program, info_name="lockenv", max_content_width=100)
+    context = click.Context(program, info_name="lockenv", terminal_width=100)
     parts = [HEAD, f"\n## lockenv\n\n```\n{program.get_help(context)}\n```\n"]
     for name in COMMANDS:
         command = program.get_command(context, name)
         if command is None:
             continue
-        inner = click.Context(command, info_name=name, parent=context, max_content_width=100)
+        inner = click.Context(command, info_name=name, parent=context, terminal_width=100)
         parts.append(f"\n## lockenv {name}\n\n```\n{command.get_help(inner)}\n```\n")
         if isinstance(command, click.Group):
             for below in command.list_commands(inner):
                 member = command.get_command(inner, below)
                 if member is not None:
-                    lower = click.Context(
-                        member, info_name=below, parent=inner, max_content_width=100
-                    )
+                    lower = click.Context(member, info_name=below, parent=inner, terminal_width=100)
                     parts.append(
                         f"\n### lockenv {name} {below}\n\n```\n{member.get_help(lower)}\n```\n"
                     )
