@@ -284,7 +284,7 @@ def _walk(text: str) -> tuple[dict[str, str], str, Iterable[_Anchor]]:
     try:
         walker.feed(text)
         walker.close()
-    except ValueError as error:
+    except (ValueError, AssertionError) as error:  # the latter of some broken declarations
         raise ListingError(f"its HTML cannot be read: {error}") from error
     return walker.meta, walker.base, [_Anchor(*one) for one in walker.anchors]
 

@@ -37,13 +37,6 @@ class Walker(HTMLParser):
         if tag == "a":
             self._close()
 
-    def feed(self, data: str) -> None:
-        """Read the page; ValueError for what the standard parser gives up on."""
-        try:
-            super().feed(data)
-        except AssertionError as error:  # it says so of some broken declarations
-            raise ValueError(str(error)) from error
-
     def close(self) -> None:
         """End the page."""
         super().close()

@@ -318,7 +318,7 @@ def test_a_page_that_is_too_large_is_refused(server: IndexServer, tmp_path: Path
 
 def test_compressed_pages_are_read_and_bombs_are_not(server: IndexServer, tmp_path: Path) -> None:
     server.page_gzip = True
-    server.pages["/bomb"] = ("text/plain", bytes(50_000_000))
+    server.pages["/bomb"] = ("text/plain", bytes(8_000_000))
     with open_fetcher(tmp_path, QUICK) as fetcher:
         page = fetcher.page(f"{server.root}/page")
         with pytest.raises(UnavailableError) as caught:

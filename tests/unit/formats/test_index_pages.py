@@ -305,3 +305,11 @@ def test_a_link_that_is_no_file_does_not_spoil_a_page(link: str) -> None:
     )
 
     assert list(listing.versions) == ["1.0"]
+
+
+@pytest.mark.parametrize("end", ["", "<a href='demo-1.0.tar.gz'>x</a>"])
+def test_a_declaration_that_the_parser_gives_up_on_is_no_page(end: str) -> None:
+    body = f"<base href='https://index.example/'><![-- a{end}".encode()
+
+    with pytest.raises(ListingError):
+        parse_page("demo", body, content_type="text/html", url="https://index.example/")
