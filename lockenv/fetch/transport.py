@@ -17,6 +17,7 @@ from lockenv import __version__
 from lockenv.errors import NetworkError, SourceError, UnavailableError
 from lockenv.fetch.addresses import redacted
 from lockenv.fetch.freshness import pause_asked
+from lockenv.fetch.names import look_up_once
 from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Transport:
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
             headers={"User-Agent": f"lockenv/{__version__}", "Accept-Encoding": "gzip"},
         )
+        look_up_once(self._client)
 
     def close(self) -> None:
         """End all connections."""

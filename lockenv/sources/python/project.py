@@ -54,7 +54,7 @@ class Chooser:
         self.target = target
         self.request = request
         self.ranks = TagRanks(target)
-        self._refused_tails: dict[str, bool] = {}
+        self._refused_tails: set[tuple[str, ...]] = set()
         self._allow = _by_name(request.allow)
         self._deny = _by_name(request.deny)
         self._exempt = _by_name(request.exempt)
@@ -69,10 +69,15 @@ class Chooser:
         reasons: set[str] = set()
         wheels: list[tuple[tuple[object, ...], FileRow]] = []
         sdists: list[tuple[tuple[object, ...], FileRow]] = []
+        refused = self._refused_tails
         for row in project.listing.rows(text):
-            if not row.filename.endswith(".whl"):
-                sdists.append((_sdist_order(row.filename), row))
-            elif (order := self._wheel_order(row.filename)) is not None:
+            filename = row.filename
+            if filename[-4:] != ".whl":
+                sdists.append((_sdist_order(filename), row))
+                continue
+            # Nearly all wheels of a release are for others; the same tags come in each release.
+            tail = tuple(filename.rsplit("-", 3)[1:])
+            if tail not in refused and (order := self._wheel_order(filename, tail)) is not None:
                 wheels.append((order, row))
         chosen = min(self._fit(project, wheels, cutoff, reasons), default=None)
         if chosen is None:
@@ -144,18 +149,14 @@ class Chooser:
             return f"it needs Python {file.requires_python}, the target has {self.target.python}"
         return None
 
-    def _wheel_order(self, filename: str) -> tuple[object, ...] | None:
-        # Nearly all wheels of a release are for others, and the same tags come in each release.
-        tail = "-".join(filename.rsplit("-", 3)[1:])
-        if self._refused_tails.get(tail):
-            return None
+    def _wheel_order(self, filename: str, tail: tuple[str, ...]) -> tuple[object, ...] | None:
         try:
             name = parse_wheel_name(filename)
         except ValueError:
             return None
         rank = self.ranks.rank(name.tags)
         if rank is None:
-            self._refused_tails[tail] = True
+            self._refused_tails.add(tail)
             return None
         # Binary distribution format: among equal tags the highest build number wins.
         return (rank, -name.build[0], _Backwards(name.build[1]), filename)

@@ -195,6 +195,7 @@ class PythonSource:
         for one in found:
             if one.url is not None:
                 self._demanded.setdefault(one.identifier.name, one.url)
+            self._guessed.setdefault(one.identifier.name, set()).add(one)
         return found
 
     def metadata(self, release: Release) -> CoreMetadata:
@@ -348,7 +349,11 @@ class PythonSource:
         identifier = requirement.identifier
         if self._place(identifier.name) is not None:
             return
-        best = next(self.candidates(identifier, (requirement,)), None)
+        # What others ask of the name is likely to hold too: so the guess is better.
+        known = [one for one in list(self._guessed[identifier.name]) if one.url is None]
+        best = next(self.candidates(identifier, known), None) or next(
+            self.candidates(identifier, (requirement,)), None
+        )
         metadata = None if best is None else self._cheaply(best.release)
         if best is not None and metadata is not None:
             self._look_ahead(self._requirements(best, metadata))
