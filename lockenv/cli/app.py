@@ -26,6 +26,7 @@ COMMANDS = {
     "remove": "Remove requirements from the manifest, then lock and sync.",
     "lock": "Resolve every target and write lockenv.lock.",
     "check": "Say whether manifest, lock and environment still agree.",
+    "verify": "Ask the network whether the lock is what it names.",
     "sync": "Make or repair the environment from the lock.",
     "run": "Run a command in the environment.",
     "shell": "Start a shell in the environment.",

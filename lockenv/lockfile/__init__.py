@@ -16,6 +16,7 @@ from lockenv.lockfile.difference_words import diff_json, render_diff_markdown, r
 from lockenv.lockfile.digest import environment_digest
 from lockenv.lockfile.merging import Merged, merge
 from lockenv.lockfile.order import canonical
+from lockenv.lockfile.places import Places
 from lockenv.lockfile.reader import Inspection, decode_lock, inspect_lock, parse_lock
 from lockenv.lockfile.request import Scope, asked_lines, request
 from lockenv.lockfile.request_layers import image_requests
@@ -48,6 +49,7 @@ __all__ = [
     "Inspection",
     "Merged",
     "Moment",
+    "Places",
     "Root",
     "Scope",
     "SelectedPackage",

@@ -37,6 +37,10 @@ class Places:
                 self._lines[match[1], number] = line
         return self._lines.get(path[:2], 1)
 
+    def names(self, kind: str) -> list[str]:
+        """The names of a kind's entries as they stand, in order."""
+        return re.findall(rf'^\[\[{kind}\]\][^\n]*\nname = "([^"\n]*)"', self._text, re.MULTILINE)
+
     def exact(self, path: KeyPath) -> int:
         """The line of the value itself, for the first faults; then that of its entry."""
         self._left -= 1

@@ -25,13 +25,11 @@ from lockenv.workflows.local_sources import local_lines
 from lockenv.workflows.project import Project, manifest_in, read_project
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from lockenv.model import Ignore, Lock
     from lockenv.workflows.scene import Scene
 
-#: Severities where the manifest's policy says nothing; all others are errors (contract 6).
-_WARNINGS = {"LE108", "LE401", "LE402", "LE403", "LE801", "LE802", "LE803"}
 _GRAVE = {"LE201": 4, "LE202": 4, "LE203": 4, "LE206": 2}
 #: Several in one run: the most severe, in this order (contract 5).
 _ORDER = (4, 2, 8, 5, 6, 1)
@@ -81,8 +79,8 @@ def check(scene: Scene, options: CheckOptions) -> CheckOutcome:
         if folder is not None:
             found = [_relative(finding, folder, scene.directory) for finding in found]
         findings += found
-    statuses += [_status_of(finding) for finding in findings]
-    status = next((one for one in _ORDER if one in statuses), max(statuses))
+    statuses += [status_of(finding) for finding in findings]
+    status = worst(statuses)
     return CheckOutcome(
         findings=tuple(findings), status=status, summary=_summary(options, len(folders))
     )
@@ -122,7 +120,14 @@ def _relative(finding: Finding, folder: Path, top: Path) -> Finding:
     )
 
 
-def _status_of(finding: Finding) -> int:
+def worst(statuses: Iterable[int]) -> int:
+    """The status that several amount to, in the order of contract 5."""
+    found = {0, *statuses}
+    return next((one for one in _ORDER if one in found), max(found))
+
+
+def status_of(finding: Finding) -> int:
+    """The status that a finding by itself amounts to."""
     if finding.severity != "error":
         return 0
     if finding.code == "LE108":
@@ -151,7 +156,7 @@ def check_project(scene: Scene, options: CheckOptions) -> list[Finding]:
         from lockenv.workflows.export import export_findings  # noqa: PLC0415 - start-up
 
         findings += export_findings(lock, project.manifest, project.root)
-    if lock is not None and not any(_status_of(finding) in {2, 4} for finding in findings):
+    if lock is not None and not any(status_of(finding) in {2, 4} for finding in findings):
         if "env" in options.layers:
             from lockenv.workflows.sync import environment_findings  # noqa: PLC0415 - start-up
 
@@ -174,7 +179,7 @@ def check_project(scene: Scene, options: CheckOptions) -> list[Finding]:
 
 
 def _is_fatal(finding: Finding) -> bool:
-    return finding.code == "LE101" or _status_of(finding) in {2, 4}
+    return finding.code == "LE101" or status_of(finding) in {2, 4}
 
 
 def lock_findings(project: Project) -> tuple[list[Finding], Lock | None]:
@@ -222,7 +227,7 @@ def own_findings(lock: Lock, text: str) -> list[Finding]:
 
 def contradictions(lock: Lock, text: str) -> list[Finding]:
     """In what the lock contradicts itself so that nothing may be made from it (LE201 to LE203)."""
-    return [finding for finding in self_check(lock, text) if _status_of(finding) == 4]
+    return [finding for finding in self_check(lock, text) if status_of(finding) == 4]
 
 
 def drift(project: Project, lock: Lock) -> list[Finding]:
@@ -256,14 +261,13 @@ def judged(project: Project, findings: list[Finding]) -> list[Finding]:
         said = policy.get(finding.code)
         if said == "off":
             continue
-        default = "warning" if finding.code in _WARNINGS and finding.severity != "error" else None
-        severity = {"warn": "warning", "error": "error"}.get(said or "", default)
+        severity = {"warn": "warning", "error": "error"}.get(said or "")
         kept.append(finding.at(severity) if severity else finding)
     return sorted(kept, key=_rank)
 
 
 def _rank(finding: Finding) -> tuple[object, ...]:
-    status = _status_of(finding)
+    status = status_of(finding)
     order = _ORDER.index(status) if status in _ORDER else len(_ORDER)
     return (order, finding.file or "", finding.line or 0, finding.code, finding.message)
 

@@ -51,12 +51,12 @@ def difference(scene: Scene, options: DiffOptions) -> DiffOutcome:
         raise InputError("usage", "--target is given twice, or not at all", fix="name two targets")
     folder, _ = find_project(scene.directory)
     if options.targets:
-        lock = _read(scene, folder, options.old)
+        lock = lock_at(scene, folder, options.old)
         found = diff_targets(lock, *(_known(lock, name) for name in options.targets))
         every: list[str] = []
     else:
-        old = _read(scene, folder, options.old or "git:HEAD")
-        new = _read(scene, folder, options.new)
+        old = lock_at(scene, folder, options.old or "git:HEAD")
+        new = lock_at(scene, folder, options.new)
         found = diff(old, new)
         every = [target.name for target in new.targets]
     return DiffOutcome(
@@ -74,7 +74,8 @@ def _known(lock: Lock, name: str) -> str:
     raise InputError("no-target", f"{LOCK_NAME} has no target {name}", why=f"it has {every}")
 
 
-def _read(scene: Scene, folder: Path, place: str | None) -> Lock:
+def lock_at(scene: Scene, folder: Path, place: str | None) -> Lock:
+    """The lock of a file or ``git:REV`` (empty where that has none); None is the working file."""
     if place is None:
         text = read_text(folder / LOCK_NAME)
         name = LOCK_NAME

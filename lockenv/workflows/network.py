@@ -32,10 +32,12 @@ def open_network(
     *,
     attempts: int | None = None,
     bundle: str | None = None,
+    refresh: bool = False,
 ) -> Iterator[StoreFetcher]:
     """A fetcher on the user's store; credentials go to the manifest's origins and nowhere else.
 
-    ``attempts`` says how often passing trouble is borne, where that is not the usual number.
+    ``attempts`` says how often passing trouble is borne, where that is not the usual number;
+    ``refresh`` asks for every page again.
     """
     settings = scene.settings
     declared = [(index.name, index.url) for index in indexes_of(manifest)] if manifest else []
@@ -60,6 +62,7 @@ def open_network(
         mirrors=settings.mirrors,
         credentials=credentials,
         offline=settings.offline,
+        refresh=refresh,
         jobs=settings.jobs or JOBS,
         proxy=settings.proxy,
         ca_bundle=settings.ca_bundle,

@@ -18,6 +18,7 @@ from lockenv.formats.oci import (
     Reference,
     describe,
     parse_index,
+    parse_manifest,
     parse_reference,
 )
 from lockenv.materialize import image_index, manifest_descriptor, top_digest
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from lockenv.materialize import BuiltImage
+    from lockenv.model import LockedBaseImage
     from lockenv.workflows.scene import Scene
 
 #: A credential helper that asks a question nobody answers must not hang a push (seconds).
@@ -69,6 +71,33 @@ def platform_manifest(
             fix="correct the reference, or push the image",
         )
     return found
+
+
+def locked_manifest(registry: Registry, reference: Reference, image: LockedBaseImage) -> list[str]:
+    """In what a registry's manifest under the locked digest is not what the lock says.
+
+    Raises what the registry does, and `UnavailableError` where it has none.
+    """
+    found = registry.manifest(reference.repository, str(image.digest))
+    if found is None:
+        raise UnavailableError(
+            "gone",
+            f"{reference} is not in its registry as {image.digest.hex[:12]}... any more",
+            fix="lockenv lock --upgrade=base",
+        )
+    wrong = []
+    if len(found.body) != image.size:
+        wrong.append(f"{image.reference} is locked with {image.size} bytes, not {len(found.body)}")
+    if image.layers:
+        layers = parse_manifest(found.body, str(reference)).layers
+        if [(one.digest, one.size) for one in layers] != [(str(d), n) for d, n in image.layers]:
+            wrong.append(f"{image.reference} is locked with other layers than its manifest has")
+    if image.index is not None:
+        index = registry.manifest(reference.repository, str(image.index))
+        members = parse_index(index.body, str(reference)).manifests if index else ()
+        if str(image.digest) not in {str(one.digest) for one in members}:
+            wrong.append(f"{image.reference} is locked with an index that does not have it")
+    return wrong
 
 
 def push_images(scene: Scene, built: Sequence[BuiltImage], text: str) -> list[str]:

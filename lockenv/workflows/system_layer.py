@@ -11,6 +11,7 @@ from lockenv.workflows.cells import with_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
     from lockenv.fetch import StoreFetcher
     from lockenv.model import ArchiveState, LockedSystemPackage, Manifest, System
@@ -174,6 +175,14 @@ def agreed_with_cuda(
 
 
 def open_world(scene: Scene, question: Question, fetcher: StoreFetcher, system: System) -> World:
+    """What asking Debian's archives takes of the world, for a lock."""
+    as_of = question.limits.as_of
+    return world_of(scene, question.project.root, fetcher, system, as_of=as_of)
+
+
+def world_of(
+    scene: Scene, root: Path, fetcher: StoreFetcher, system: System, *, as_of: str | None = None
+) -> World:
     """What asking Debian's archives takes of the world."""
     from lockenv.sources.debian import World  # noqa: PLC0415 - as above
 
@@ -181,18 +190,18 @@ def open_world(scene: Scene, question: Question, fetcher: StoreFetcher, system: 
         fetcher=fetcher,
         cache_dir=scene.settings.cache_dir,
         now=scene.clock().strftime("%Y-%m-%dT%H:%M:%SZ"),
-        as_of=question.limits.as_of,
-        keyrings=_keyrings(question, system),
+        as_of=as_of,
+        keyrings=_keyrings(root, system),
     )
 
 
-def _keyrings(question: Question, system: System) -> dict[str, bytes]:
+def _keyrings(root: Path, system: System) -> dict[str, bytes]:
     """The keyring files that the manifest names, by the name that it uses."""
     found = {}
     for archive in system.archives:
         if archive.signed_by is None:
             continue
-        path = question.project.root / archive.signed_by
+        path = root / archive.signed_by
         try:
             found[archive.signed_by] = path.read_bytes()
         except FileNotFoundError:

@@ -2,6 +2,7 @@
 
 from lockenv.formats.contents import Entry
 from lockenv.sources.cuda.collisions import Collision, find_collisions
+from lockenv.sources.cuda.confirm import confirm_components
 from lockenv.sources.cuda.declaration import (
     NVCC_IN_WHEELS,
     Fleet,
@@ -69,6 +70,7 @@ __all__ = [
     "check_declaration",
     "collision_error",
     "component_requirements",
+    "confirm_components",
     "declared_facts",
     "describe_python",
     "driver_note",

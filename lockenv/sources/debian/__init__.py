@@ -1,6 +1,7 @@
 """Debian archives as a source: apt's answer from signed indexes, verified and locked."""
 
 from lockenv.sources.debian.closure import Violation, verify_closure
+from lockenv.sources.debian.confirm import confirm_system
 from lockenv.sources.debian.contents import Provider, Sonames, open_sonames
 from lockenv.sources.debian.external import (
     ExternalPackage,
@@ -33,6 +34,7 @@ __all__ = [
     "World",
     "addresses",
     "check_external",
+    "confirm_system",
     "external_packages",
     "glibc_level",
     "is_driver",

@@ -73,7 +73,7 @@ def record(
         entry = known.get((listed.name, _own_architecture(listed), listed.version, listed.sha256))
         note = _choice_note(choices[listed.name]) if listed.name in choices else None
         if entry is None:
-            entry = _entry(listed, recommends=request.system.recommends)
+            entry = entry_of(listed, recommends=request.system.recommends)
         elif note is None:
             # The tie is not seen again where only former pins are looked at.
             note = entry.note
@@ -103,7 +103,8 @@ def _own_architecture(listed: Listed) -> str:
     return listed.fields.get("architecture", listed.architecture)
 
 
-def _entry(listed: Listed, *, recommends: bool) -> LockedSystemPackage:
+def entry_of(listed: Listed, *, recommends: bool) -> LockedSystemPackage:
+    """The lock's entry for a version that an index lists; IntegrityError if it lacks a place."""
     fields = listed.fields
     path, size = fields.get("filename", ""), fields.get("size", "")
     if not path or not size.isdecimal() or ".." in path.split("/"):

@@ -1,5 +1,6 @@
 """Python packages from indexes, addresses and folders, for one target."""
 
+from lockenv.sources.python.confirm import LockedFile, confirm_file
 from lockenv.sources.python.extensions import (
     asked_by_setup,
     is_compiled_for_gpus,
@@ -7,7 +8,8 @@ from lockenv.sources.python.extensions import (
     needs_torch,
 )
 from lockenv.sources.python.git import GitRepositories
-from lockenv.sources.python.locked import canonical_url, pin
+from lockenv.sources.python.indexes import Indexes
+from lockenv.sources.python.locked import canonical_url, index_address, pin
 from lockenv.sources.python.project import is_denied_build
 from lockenv.sources.python.request import Pin, PythonRequest, SdistMetadata
 from lockenv.sources.python.sdists import (
@@ -30,6 +32,8 @@ __all__ = [
     "LEGACY",
     "PYPI",
     "GitRepositories",
+    "Indexes",
+    "LockedFile",
     "Pin",
     "PythonCandidate",
     "PythonRequest",
@@ -43,6 +47,8 @@ __all__ = [
     "build_system",
     "build_system_of",
     "canonical_url",
+    "confirm_file",
+    "index_address",
     "is_compiled_for_gpus",
     "is_denied_build",
     "needs_nvcc",

@@ -58,32 +58,33 @@ def pin(source: PythonSource, release: Release, extras: Iterable[str] = ()) -> L
         )
     return replace(
         common,
-        index=_index_address(release.index.url) if release.index is not None else None,
+        index=index_address(release.index.url) if release.index is not None else None,
         wheels=(artifact,) if release.is_wheel else (),
         sdist=None if release.is_wheel else artifact,
         yanked=release.file.yanked,
     )
 
 
-def _index_address(url: str) -> str:
+def index_address(url: str) -> str:
     """An index as the lock names it; a folder beside the manifest as an address relative to it."""
     return redacted(url) if urlsplit(url).scheme else f"file:{url}"
 
 
 def canonical_url(fetcher: Fetcher, release: Release) -> str | None:
     """The canonical address of a file; None where only a mirror or this machine has it."""
-    url = release.file.url
-    if not release.mirror:
+    index = release.index.url if release.index is not None else ""
+    return canonical_address(fetcher, release.file.url, release.mirror, index)
+
+
+def canonical_address(fetcher: Fetcher, url: str, mirror: str, index: str) -> str | None:
+    """The canonical address of what a page of an index, perhaps a mirror's, gives as one."""
+    if not mirror:
         return None if url.startswith("file:") else url
     known = fetcher.canonical(url)
     if known != url or url.startswith(PYTHON_FILES):
         return known
     tail = _FILES_TAIL.search(urlsplit(url).path)
-    if (
-        tail
-        and release.index is not None
-        and release.index.url.rstrip("/") == PYTHON_INDEX.rstrip("/")
-    ):
+    if tail and index.rstrip("/") == PYTHON_INDEX.rstrip("/"):
         return PYTHON_FILES + tail[1]
     # A mirror that passes pages on unchanged names the origin's own addresses.
-    return None if urlsplit(url).netloc in {release.mirror, ""} else url
+    return None if urlsplit(url).netloc in {mirror, ""} else url
