@@ -32,6 +32,7 @@ from lockenv.materialize.layout import Layout, check_clashes, files_of, layout_o
 from lockenv.materialize.place import LINK_MODES, Placer
 from lockenv.materialize.plan import Change, Plan, plan
 from lockenv.materialize.root_apply import materialize_root
+from lockenv.materialize.root_build import remove_tree
 from lockenv.materialize.skeleton import Skeleton, skeleton_of
 from lockenv.materialize.state import (
     STATE_NAME,
@@ -112,6 +113,7 @@ __all__ = [
     "open_image",
     "plan",
     "read_installed",
+    "remove_tree",
     "skeleton_of",
     "top_digest",
     "verify_venv",

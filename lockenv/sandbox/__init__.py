@@ -15,6 +15,7 @@ from lockenv.sandbox.modes import (
     NAMESPACES,
     Ability,
     abilities,
+    check_store,
     choose_mode,
     user_map,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "build_requirements",
     "build_wheel",
     "cdi_shares",
+    "check_store",
     "choose_mode",
     "copy_source",
     "gpu_shares",

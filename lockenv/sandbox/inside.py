@@ -236,7 +236,13 @@ def _mount(mount: Mount, root: str) -> None:
     else:
         _make_target(target, directory=True)
         flags = _FLAGS.get(mount.kind, kernel.MS_NOSUID | kernel.MS_NODEV)
-        kernel.mount(mount.kind, target, mount.kind, flags, mount.options)
+        try:
+            kernel.mount(mount.kind, target, mount.kind, flags, mount.options)
+        except OSError:
+            if mount.kind != "proc":
+                raise
+            # In a container that hides parts of /proc the kernel grants no new one, but its own.
+            kernel.mount("/proc", target, flags=kernel.MS_BIND | kernel.MS_REC)
 
 
 #: path_resolution(7): the kernel follows at most 40 symbolic links.

@@ -2,9 +2,10 @@
 
 ==========  ===============================================================================
 root        really root, with namespaces of its own
-chroot      really root, but without the right to mount (inside a container): chroot alone
 subids      a user namespace with the user's sub-ids (newuidmap, /etc/subuid)
 single      a user namespace of one id; ownership is recorded (seccomp user notification)
+chroot      really root, but without the right to mount (inside a container): chroot alone.
+            The last, since scripts see no /proc there, which those of Java refuse
 ==========  ===============================================================================
 """
 
@@ -14,7 +15,9 @@ import getpass
 import os
 import platform
 import shutil
+import stat
 import sys
+import tempfile
 from pathlib import Path
 
 from lockenv.errors import HostError
@@ -23,7 +26,7 @@ from lockenv.sandbox.program import Mount, Program, UserMap
 from lockenv.sandbox.run import run
 from lockenv.values import dataclass
 
-MODES = ("root", "chroot", "subids", "single")
+MODES = ("root", "subids", "single", "chroot")
 #: Namespaces that a maintainer script is shut into.
 NAMESPACES = ("mount", "pid", "ipc", "uts", "net")
 #: Debian's ids end with nobody's, 65534.
@@ -94,6 +97,22 @@ def _attempt(mode: str) -> str:
     return outcome.output if outcome.status else ""
 
 
+def _ids_here() -> int:
+    """How many ids there are in our own user namespace (user_namespaces(7))."""
+    try:
+        rows = [line.split() for line in Path("/proc/self/uid_map").read_text().splitlines()]
+    except OSError:
+        return _IDS  # without /proc there is nothing to be known; chown itself will tell
+    return sum(int(row[2]) for row in rows if int(row[0]) < _IDS)
+
+
+def _attempt_chroot() -> str:
+    code = "import os; os.chroot('/'); os.setgroups([]); os.setgid(1); os.setuid(1)"
+    outcome = run(Program(argv=(sys.executable, "-I", "-S", "-c", code)))
+    # The last line of what Python says of an error: PermissionError: …
+    return outcome.output.strip().rpartition("\n")[2] if outcome.status else ""
+
+
 def _restriction() -> str:
     """What is known to forbid user namespaces here, as what to change."""
     for name, forbidding, change in (
@@ -121,6 +140,9 @@ def _obstacle(mode: str) -> tuple[str, str] | None:
         found = f"{sys.platform} has no namespaces", "use --builder docker or podman"
     elif mode in {"root", "chroot"} and not is_root:
         found = "you are not root", "build as root"
+    elif mode in {"root", "chroot"} and _ids_here() < _IDS:
+        why = f"the user namespace that you are root in has {_ids_here()} of {_IDS} ids"
+        found = why, "give it a whole range of ids, or leave it"
     elif mode == "subids" and not shutil.which("newuidmap"):
         found = "there is no newuidmap", "install the package uidmap"
     elif mode == "subids" and user_map("subids") is None:
@@ -138,7 +160,7 @@ def _examine(mode: str) -> Ability:
     obstacle = _obstacle(mode)
     if obstacle is not None:
         return Ability(mode=mode, works=False, why=obstacle[0], fix=obstacle[1])
-    why = "" if mode == "chroot" else _attempt(mode)
+    why = _attempt_chroot() if mode == "chroot" else _attempt(mode)
     return Ability(mode=mode, works=not why, why=why, fix=_restriction() if why else "")
 
 
@@ -155,10 +177,45 @@ def choose_mode(wanted: str | None = None) -> str:
         if ability.works:
             return mode
         refused.append(ability)
-    shown = [ability for ability in refused if ability.mode not in {"root", "chroot"}] or refused
+    shown = [ability for ability in refused if ability.mode in {"subids", "single"}] or refused
     raise HostError(
         "no-namespaces",
         "a root cannot be built on this machine",
         why=[f"{ability.mode}: {ability.why}" for ability in refused],
         fix=list(dict.fromkeys(ability.fix for ability in shown)),
+    )
+
+
+def check_store(folder: Path, mode: str) -> None:
+    """HostError unless roots that lie in a folder can hold what roots are made of, and run it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.statvfs(folder).f_flag & os.ST_NOEXEC:
+            raise _unfit(folder, "it is mounted noexec: no program can be run from it")
+        with tempfile.TemporaryDirectory(prefix="probe-", dir=folder) as name:
+            _probe(Path(name), mode)
+    except FileExistsError:
+        raise _unfit(folder, "it does not tell upper case from lower case") from None
+    except OSError as error:
+        raise _unfit(folder, f"a probe failed: {error.strerror}") from None
+
+
+def _probe(folder: Path, mode: str) -> None:
+    file, link = folder / "file", folder / "link"
+    file.touch()
+    file.chmod(0o4751)
+    link.symlink_to("file")
+    os.link(file, folder / "FILE")
+    if mode in {"root", "chroot"}:
+        os.chown(link, 1, 2, follow_symlinks=False)
+    if stat.S_IMODE(file.stat().st_mode) != 0o4751:
+        raise _unfit(folder.parent, "it does not keep the modes of files")
+
+
+def _unfit(folder: Path, why: str) -> HostError:
+    return HostError(
+        "store-unfit",
+        "no root can lie in the store's file system",
+        why=(f"{folder}: {why}",),
+        fix="name a folder of a local file system with --cache-dir",
     )

@@ -12,6 +12,7 @@ from lockenv.lockfile import render_lock
 from lockenv.materialize import (
     BuildPlaces,
     build_image,
+    remove_tree,
     top_digest,
     write_archive,
     write_layout,
@@ -24,7 +25,7 @@ from lockenv.model import (
     RecordedImage,
     parse_digest,
 )
-from lockenv.sandbox import Confinement, choose_mode
+from lockenv.sandbox import Confinement, check_store, choose_mode
 from lockenv.values import dataclass, replace
 from lockenv.workflows.choice import Choice, choose_target
 from lockenv.workflows.environment import content_of
@@ -68,12 +69,12 @@ class ImageOutcome:
 
 def image(scene: Scene, options: ImageOptions) -> ImageOutcome:
     """Build the image for each target, and put it where it was asked for."""
-    mode = choose_mode()
+    mode = building_mode(scene)
     opened, built = built_images(scene, options, mode)
     declared = _declared(opened, options)
     notes = _notes(built)
     if options.check:
-        _built_again(scene, opened, declared, built, options)
+        _built_again(scene, opened, declared, built, options, mode)
         notes.append("built again: the same digests")
     digest = top_digest(built)
     lines = [
@@ -90,6 +91,13 @@ def image(scene: Scene, options: ImageOptions) -> ImageOutcome:
             scene.directory / options.metadata_file, json.dumps(document, indent=2) + "\n"
         )
     return ImageOutcome(digest=digest, lines=tuple(lines), notes=tuple(notes))
+
+
+def building_mode(scene: Scene) -> str:
+    """How a root can be built on this machine and in its store; HostError, before any work."""
+    mode = choose_mode()
+    check_store(scene.settings.cache_dir / "image", mode)
+    return mode
 
 
 def built_images(scene: Scene, options: ImageOptions, mode: str) -> tuple[Opened, list[BuiltImage]]:
@@ -170,18 +178,23 @@ def _built_again(
     declared: Image,
     built: Sequence[BuiltImage],
     options: ImageOptions,
+    mode: str,
 ) -> None:
     """Build once more with an empty store of layers; `IntegrityError` where a digest differs."""
     import tempfile  # noqa: PLC0415 - only --check needs it
 
-    with tempfile.TemporaryDirectory(prefix="lockenv-check-") as folder:
-        blobs = Path(folder) / "blobs"
-        blobs.symlink_to(scene.settings.cache_dir / "blobs")
-        fresh = replace(scene, settings=replace(scene.settings, cache_dir=Path(folder)))
+    cache = scene.settings.cache_dir
+    # Beside the store, where a root can lie; in a user namespace others own files in it.
+    folder = Path(tempfile.mkdtemp(prefix="check-", dir=cache / "image"))
+    try:
+        (folder / "blobs").symlink_to(cache / "blobs")
+        fresh = replace(scene, settings=replace(scene.settings, cache_dir=folder))
         targets = _targets(scene, opened, declared, options)
-        again = [_built(fresh, opened, declared, target, choose_mode()) for target in targets]
+        again = [_built(fresh, opened, declared, target, mode) for target in targets]
         for first, second in zip(built, again, strict=True):
             _compare(first, second)
+    finally:
+        remove_tree(folder, Confinement(mode))
 
 
 def _compare(first: BuiltImage, second: BuiltImage) -> None:

@@ -14,12 +14,11 @@ from lockenv.sandbox import (
     Confinement,
     RootCommand,
     Shared,
-    choose_mode,
     gpu_shares,
     run_in_root,
 )
 from lockenv.sandbox import shell_of as shell_in
-from lockenv.workflows.image import ImageOptions, built_images
+from lockenv.workflows.image import ImageOptions, building_mode, built_images
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,7 +45,7 @@ _PASSED = (
 def run_in_image(scene: Scene, options: RunOptions) -> int:
     """Run a command in the image's root, with the project where the image has it; its status."""
     _refuse_venv_options(options)
-    mode = choose_mode()
+    mode = building_mode(scene)
     if mode == "chroot":
         raise HostError(
             "no-namespaces",

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from lockenv.errors import InputError, UnavailableError
 from lockenv.formats.oci import parse_manifest
 from lockenv.materialize import check_image, image_of, open_image
-from lockenv.sandbox import choose_mode
-from lockenv.workflows.image import ImageOptions, built_images
+from lockenv.workflows.image import ImageOptions, building_mode, built_images
 
 if TYPE_CHECKING:
     from lockenv.materialize import BuiltImage, FoundImage
@@ -25,7 +24,7 @@ def image_findings(
     """An image by layout, archive or registry against the one that the lock makes (LE5xx)."""
     del project, lock
     options = ImageOptions(targets=(target,) if target else ())
-    _, built = built_images(scene, options, choose_mode())
+    _, built = built_images(scene, options, building_mode(scene))
     expected = built[0]
     found = _open(scene, reference, expected)
     return check_image(expected, found, target)

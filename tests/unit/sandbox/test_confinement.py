@@ -2,23 +2,22 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from lockenv.errors import HostError
 from lockenv.sandbox import (
+    LIBRARY,
     NAMESPACES,
     OwnershipRecord,
     Program,
     UserMap,
     abilities,
+    check_store,
     choose_mode,
     run,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
 SINGLE = UserMap(uids=((0, os.geteuid(), 1),), gids=((0, os.getegid(), 1),))
@@ -117,3 +116,24 @@ def test_a_mode_that_does_not_work_is_refused_with_its_reason() -> None:
 
     assert caught.value.status == 6
     assert broken.mode in caught.value.why[0]
+
+
+def test_a_store_that_cannot_run_programs_is_refused(tmp_path: Path) -> None:
+    check_store(tmp_path, "single")  # what is fit is not complained of
+
+    with pytest.raises(HostError) as caught:
+        check_store(Path("/proc/sys"), "single")
+
+    assert caught.value.slug == "store-unfit"
+
+
+@needs_single
+def test_root_of_a_namespace_with_one_id_records_ownership() -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {LIBRARY!r}); "
+        "from lockenv.sandbox import choose_mode; print(choose_mode())"
+    )
+
+    outcome = run(Program(argv=_python(code), user=SINGLE, namespaces=("mount",)))
+
+    assert outcome.output.strip() == "single", outcome.output
