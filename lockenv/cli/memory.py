@@ -64,6 +64,17 @@ def keep_lock(invocation: Invocation, witness: Witness, outcome: LockOutcome) ->
     keep(question, facts, Answer(0, invocation.output.printed, written=text))
 
 
+def keep_seen(invocation: Invocation, witness: Witness, outcome: SyncOutcome) -> None:
+    """Keep how `sync` made an environment, for other folders with the same files."""
+    question = invocation.question.roaming if invocation.question is not None else None
+    if question is None or witness.is_torn or not outcome.seen:
+        return
+    executable = outcome.python.executable
+    facts = [*_relative(_witnessed(witness), question.base), *_configured(invocation)]
+    facts.append(("times", executable, times_of(executable)))
+    keep(question, facts, Answer(0, invocation.output.printed, tree=outcome.seen))
+
+
 def _relative(facts: list[Fact], base: str) -> list[Fact]:
     """The facts with paths of the project relative to its folder."""
     return [

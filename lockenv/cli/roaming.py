@@ -24,7 +24,7 @@ _LOCK = "lockenv.lock"
 
 
 def roaming_status(question: Question) -> "int | None":
-    """The exit status of a `lock` whose answer is known for these files, after writing it."""
+    """The exit status of a `lock` or `sync` that is known for these files, after doing it."""
     question.roaming = roaming = roaming_question(question)
     try:
         answer = None if roaming is None else roaming.answer()
@@ -32,6 +32,8 @@ def roaming_status(question: Question) -> "int | None":
             return None
         if answer.written:
             _replace(f"{roaming.base}/{_LOCK}", answer.written)
+        if answer.tree and not _made_again(roaming.base, *answer.tree.split("\n")):
+            return None
     except UNKNOWN:
         return None  # whatever it is, the command itself will tell
     return give(answer)
@@ -45,7 +47,7 @@ def roaming_question(question: Question) -> "Question | None":
             place = asked.index(option)
             base = os.path.normpath(os.path.join(base, asked[place + 1]))  # noqa: PTH118 - likewise
             del asked[place : place + 2]
-    if "lock" not in asked:
+    if not {"lock", "sync"} & set(asked) or os.environ.get("LOCKENV_VENV"):
         return None
     found = [bytes_of(f"{base}/{name}") for name in _FILES]
     if found[:2] == ["absent", "absent"] or any(one.startswith("error") for one in found):
@@ -58,6 +60,13 @@ def roaming_question(question: Question) -> "Question | None":
         base=base,
         program=question.program,
     )
+
+
+def _made_again(base: str, tree: str, selection: str, pairs: str) -> bool:
+    from lockenv.workflows.seen import make_seen  # noqa: PLC0415 - start-up
+
+    root = f"{base}/.venv"
+    return make_seen(tree, root, os.path.basename(base), (selection, pairs))  # noqa: PTH119 - pathlib is heavy
 
 
 def _replace(path: str, text: str) -> None:

@@ -33,6 +33,7 @@ from lockenv.materialize.place import LINK_MODES, Placer
 from lockenv.materialize.plan import Change, Plan, plan
 from lockenv.materialize.root_apply import materialize_root
 from lockenv.materialize.root_build import remove_tree
+from lockenv.materialize.sharing import make_own, shared_among
 from lockenv.materialize.skeleton import Skeleton, skeleton_of
 from lockenv.materialize.state import (
     STATE_NAME,
@@ -43,6 +44,14 @@ from lockenv.materialize.state import (
     read_installed,
 )
 from lockenv.materialize.tree import FolderTree, Tree, add_files, add_skeleton
+from lockenv.materialize.tree_list import (
+    TreeList,
+    list_tree,
+    selection_texts,
+    tree_key,
+    without,
+    write_shared,
+)
 from lockenv.materialize.unpack import StoredFile, Unpacked, UnpackedStore, WheelFile
 from lockenv.materialize.values import (
     PlacedFile,
@@ -85,6 +94,7 @@ __all__ = [
     "Skeleton",
     "StoredFile",
     "Tree",
+    "TreeList",
     "Unpacked",
     "UnpackedStore",
     "VenvPython",
@@ -107,6 +117,8 @@ __all__ = [
     "is_current",
     "key_of",
     "layout_of",
+    "list_tree",
+    "make_own",
     "manifest_descriptor",
     "materialize_interpreter",
     "materialize_root",
@@ -114,11 +126,16 @@ __all__ = [
     "plan",
     "read_installed",
     "remove_tree",
+    "selection_texts",
+    "shared_among",
     "skeleton_of",
     "top_digest",
+    "tree_key",
     "verify_venv",
+    "without",
     "write_archive",
     "write_layout",
+    "write_shared",
     "write_venv",
     "written_file",
 ]

@@ -56,7 +56,8 @@ class Installed:
 
     ``key`` is that of the `WantedEnvironment` that it was made from; empty if the last change did
     not come to its end. ``packages`` are sorted by name and folder; there can be several of one
-    name after somebody else installed there.
+    name after somebody else installed there. ``tree`` is the folder of the store that some folders
+    of site-packages may be links into; empty for none.
     """
 
     exists: bool = False
@@ -72,6 +73,7 @@ class Installed:
     selection: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     packages: tuple[InstalledPackage, ...] = ()
     touched: tuple[str, ...] = ()
+    tree: str = ""
 
 
 def read_installed(root: Path) -> Installed:
@@ -106,6 +108,7 @@ def read_installed(root: Path) -> Installed:
         },
         packages=_read_packages(root / site_packages, state),
         touched=state.texts("touched"),
+        tree=state.text("tree") or "",
     )
 
 
@@ -167,6 +170,7 @@ def render_state(
         "prompt": installed.prompt,
         "selection": dict(installed.selection),
         "touched": sorted(installed.touched),
+        "tree": installed.tree,
         "stamps": dict(stamps),
         "packages": [
             {
@@ -200,9 +204,15 @@ def write_state(root: Path, text: str) -> None:
 
 def stamps_of(root: Path, layout: Layout) -> dict[str, list[int]]:
     """The times that change when something is added to or taken from an environment."""
+    return {
+        name: stamp for name in stamped_names(layout) if (stamp := _stamp(root / name)) is not None
+    }
+
+
+def stamped_names(layout: Layout) -> tuple[str, ...]:
+    """Whose times these are."""
     python = "python.exe" if layout.system == "win32" else "python"
-    names = (layout.site_packages, layout.scripts, "pyvenv.cfg", f"{layout.scripts}/{python}")
-    return {name: stamp for name in names if (stamp := _stamp(root / name)) is not None}
+    return (layout.site_packages, layout.scripts, "pyvenv.cfg", f"{layout.scripts}/{python}")
 
 
 def _stamp(path: Path) -> list[int] | None:

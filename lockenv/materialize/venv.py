@@ -22,6 +22,7 @@ from lockenv.materialize.layout import Layout, check_clashes, files_of, layout_o
 from lockenv.materialize.place import Placer, copy
 from lockenv.materialize.plan import Plan, plan
 from lockenv.materialize.removal import read_record, remove_package
+from lockenv.materialize.sharing import make_own, shared_among, top_names
 from lockenv.materialize.skeleton import skeleton_of
 from lockenv.materialize.state import (
     LOCK_FILE,
@@ -122,6 +123,8 @@ class _Work:
         self._files: dict[str, tuple[PlacedFile, ...]] = {}
         self._kept: dict[str, str] = {}
         self._adopted: list[str] = []
+        self._shared: tuple[str, ...] = ()
+        self._along: tuple[str, ...] = ()
 
     def prepare(self, unpacked: Mapping[Digest, Unpacked]) -> None:
         """Work out every file and refuse what must not be written; changes nothing."""
@@ -143,6 +146,7 @@ class _Work:
         ]
         check_clashes([*kept, *self._files.items()], self._layout, self._overlaps)
         self._kept = {file.path: file.digest for _, files in kept for file in files}
+        self._find_shared(kept)
         self._take_over(kept)
         self._refuse_strangers()
 
@@ -151,6 +155,7 @@ class _Work:
         undo = Undo(self._tree)
         try:
             self._begin(self._former_layout)
+            make_own(self._root, self._former_layout.site_packages, self._shared)
             self._remove(undo, progress)
             if self._former_layout != self._layout:
                 self._begin(self._layout)
@@ -177,7 +182,7 @@ class _Work:
 
     def _begin(self, layout: Layout) -> None:
         """Say in the state that a change is going on below this layout's site-packages."""
-        touched = tuple(change.name for change in self._todo.changes)
+        touched = (*(change.name for change in self._todo.changes), *self._along)
         state = replace(self._state(layout), was_interrupted=True, key="", touched=touched)
         self._write_state(state, self._todo.keep, {})
 
@@ -192,6 +197,25 @@ class _Work:
             python_build=wanted.python.build,
             prompt=wanted.prompt,
             selection=wanted.selection,
+            tree=self._installed.tree,
+        )
+
+    def _find_shared(self, kept: list[tuple[str, list[PlacedFile]]]) -> None:
+        """Which shared folders the change concerns, and who else has files there."""
+        site_packages = self._former_layout.site_packages
+        paths = [file.path for files in self._files.values() for file in files]
+        for change in self._todo.changes:
+            for package in change.former:
+                rows = read_record(self._root, package, self._former_layout)
+                paths += [row.path for row in rows]
+        names = top_names(paths, site_packages)
+        tree = self._installed.tree
+        self._shared = shared_among(self._root, site_packages, names, tree)
+        mine = set(self._shared)
+        self._along = tuple(
+            name
+            for name, files in kept
+            if mine and mine & top_names((file.path for file in files), site_packages)
         )
 
     def _write_state(

@@ -19,7 +19,7 @@ def _note(data_dir: Path, root: Path) -> Path:
 def register(data_dir: Path, root: Path) -> None:
     """Note an environment, so that pruning keeps what it uses."""
     note = _note(data_dir, root)
-    if not is_there(note):
+    if not note.exists():  # unwitnessed: no answer follows from it
         note.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(note, f"{root}\n")
 
@@ -46,7 +46,10 @@ def forget_damage(data_dir: Path, root: Path) -> None:
 
 
 def registered_digests(data_dir: Path) -> set[str]:
-    """The digits of every artifact that a registered environment holds; forgets those gone."""
+    """The digits of every artifact that a registered environment holds, and the tree it leads into.
+
+    Forgets environments that are gone.
+    """
     found: set[str] = set()
     for note in sorted((data_dir / "environments").glob("[0-9a-f]*")):
         if note.suffix:
@@ -58,5 +61,5 @@ def registered_digests(data_dir: Path) -> set[str]:
             note.unlink(missing_ok=True)
             continue
         found |= {package.artifact.rpartition(":")[2] for package in installed.packages}
-        found.add(installed.python_build)
+        found |= {installed.python_build, installed.tree}
     return found

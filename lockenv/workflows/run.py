@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from lockenv.errors import InputError
-from lockenv.materialize import read_installed
+from lockenv.materialize import make_own, read_installed, shared_among
 from lockenv.values import dataclass
 from lockenv.workflows.selection import SILENT_SELECTION, AskedSelection
 from lockenv.workflows.sync import SyncOptions, open_locked, sync, venv_root
@@ -99,7 +99,11 @@ def make_private(root: Path, name: str) -> None:
         )
     site = root / installed.site_packages
     record = (site / package.dist_info / "RECORD").read_text(encoding="utf-8")
-    for row in csv.reader(record.splitlines()):
+    rows = list(csv.reader(record.splitlines()))
+    tops = {row[0].partition("/")[0] for row in rows}
+    shared = shared_among(str(root), installed.site_packages, tops, installed.tree)
+    make_own(str(root), installed.site_packages, shared)
+    for row in rows:
         file = site / row[0]
         if not file.is_file() or not file.resolve().is_relative_to(root.resolve()):
             continue

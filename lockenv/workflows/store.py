@@ -18,6 +18,7 @@ from lockenv.workflows.files import copy_whole, read_text
 from lockenv.workflows.network import open_network
 from lockenv.workflows.registry import registered_digests
 from lockenv.workflows.sync import open_locked
+from lockenv.workflows.trees import TREES, prune_trees
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,9 +76,10 @@ def store_size(scene: Scene) -> list[str]:
     lines = []
     total = 0
     places = {kind: scene.settings.cache_dir / kind for kind in _KINDS}
+    places["trees"] = scene.settings.data_dir / TREES
     places["interpreters"] = scene.settings.data_dir / "interpreters"
+    seen: set[int] = set()
     for kind, folder in places.items():
-        seen: set[int] = set()
         size = 0
         for entry in _files(folder):
             found = entry.stat(follow_symlinks=False)
@@ -94,7 +96,7 @@ def prune_store(scene: Scene, *, everything: bool) -> list[str]:
     """Remove what no registered environment uses; with ``everything`` all that can be had again."""
     cache = scene.settings.cache_dir
     used = set() if everything else registered_digests(scene.settings.data_dir)
-    freed = 0
+    freed = prune_trees(scene.settings.data_dir)
     for entry in list(_files(cache / "blobs")):
         path = Path(entry.path)
         if path.name not in used:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockenv.errors import DriftError, HostError, IntegrityError
@@ -17,7 +18,9 @@ from lockenv.materialize import (
     distrust,
     plan,
     read_installed,
+    selection_texts,
     verify_venv,
+    without,
     write_venv,
 )
 from lockenv.model import LOCK_NAME
@@ -44,10 +47,10 @@ from lockenv.workflows.registry import (
     register,
 )
 from lockenv.workflows.selection import SILENT_SELECTION, AskedSelection
+from lockenv.workflows.trees import forget_list, make_from_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from lockenv.fetch import StoreFetcher
     from lockenv.materialize import Installed, Plan, Unpacked
@@ -79,7 +82,8 @@ class SyncOptions:
 class SyncOutcome:
     """What changed, a line each, what the user should know, and where the environment is.
 
-    ``key`` is that of the wish which the environment now answers.
+    ``key`` is that of the wish which the environment now answers. ``seen`` says how to make the
+    same in another folder with the same files; empty where it is not known.
     """
 
     root: Path
@@ -90,6 +94,7 @@ class SyncOutcome:
     lines: tuple[str, ...]
     notes: tuple[str, ...]
     summary: str
+    seen: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +133,11 @@ def sync(scene: Scene, options: SyncOptions) -> SyncOutcome:
         if not options.dry_run and is_damaged(scene.settings.data_dir, root):
             installed = _without_damage(scene, root, wanted)
         todo = plan(installed, wanted, exact=not options.inexact)
+        tree = None
         if not options.dry_run:
-            needed = {one.digest for one in todo.wheels}
+            tree = _from_tree(scene, opened, content, options, installed, wanted, shop)
+            rest = todo if tree is None else plan(read_installed(root), wanted)
+            needed = {one.digest for one in rest.wheels}
             unpacked = unpack_all(
                 shop,
                 [
@@ -146,7 +154,8 @@ def sync(scene: Scene, options: SyncOptions) -> SyncOutcome:
                 exact=not options.inexact,
                 overlaps=overlaps_locked(opened.lock, choice.target),
             )
-            todo = write_venv(wanted, unpacked, write_options, scene.progress)
+            done = write_venv(wanted, unpacked, write_options, scene.progress)
+            todo = done if tree is None else todo
             notes += _loading_notes(content, root, todo)
             register(scene.settings.data_dir, root)
             forget_damage(scene.settings.data_dir, root)
@@ -159,7 +168,40 @@ def sync(scene: Scene, options: SyncOptions) -> SyncOutcome:
         lines=tuple(_lines(todo)),
         notes=tuple(notes),
         summary=_summary(root, opened.root, todo, len(wanted.packages), dry=options.dry_run),
+        seen=_seen_as(tree, wanted) if _is_everywhere(opened.lock, content) else "",
     )
+
+
+def _from_tree(
+    scene: Scene,
+    opened: Opened,
+    content: Content,
+    options: SyncOptions,
+    installed: Installed,
+    wanted: WantedEnvironment,
+    shop: Workshop,
+) -> Path | None:
+    """Make what is not built here from the tree of a set that was seen before, if it can be."""
+    link_mode = options.link_mode or scene.settings.link_mode
+    if installed.exists or options.inexact or link_mode != "auto":
+        return None
+    local = {one.package.name for one in content.to_build}
+    if content.project is not None:
+        local.add(content.project.name)
+    overlaps = overlaps_locked(opened.lock, content.selection.target.name)
+    base = without(wanted, local)
+    return make_from_tree(scene.settings.data_dir, base, shop.unpacked, overlaps)
+
+
+def _is_everywhere(lock: Lock, content: Content) -> bool:
+    """Whether every folder of this machine with the same files gets the same environment."""
+    return not (
+        content.to_build or content.project or lock.system_packages or content.selection.target.cuda
+    )
+
+
+def _seen_as(tree: Path | None, wanted: WantedEnvironment) -> str:
+    return "" if tree is None else "\n".join([str(tree), *selection_texts(wanted)])
 
 
 def _without_damage(scene: Scene, root: Path, wanted: WantedEnvironment) -> Installed:
@@ -167,7 +209,10 @@ def _without_damage(scene: Scene, root: Path, wanted: WantedEnvironment) -> Inst
     store = UnpackedStore(scene.settings.cache_dir / "unpacked")
     findings = verify_venv(wanted, store)
     names = sorted({finding.package for finding in findings if finding.package})
-    if names and read_installed(root).is_ours:
+    installed = read_installed(root)
+    if names and installed.is_ours:
+        if installed.tree:
+            forget_list(Path(installed.tree))
         distrust(root, names)
     return read_installed(root)
 

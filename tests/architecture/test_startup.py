@@ -24,6 +24,8 @@ QUICK = {
 }
 #: What an answer loads that holds in every folder with the same files.
 ROAMING = {"lockenv.cli.roaming"}
+#: What an environment that was made here before loads more.
+MAKING = {"_sha256", "_sha2", "fcntl", "lockenv.workflows", "lockenv.workflows.seen"}
 #: What a `run` that becomes its program loads more.
 BECOMING = {"lockenv.workflows", "lockenv.workflows.variables"}
 
@@ -180,6 +182,15 @@ def test_a_lock_that_is_known_loads_next_to_nothing(user: User) -> None:
     watched(user, "lock")
 
     assert watched(user, "lock").modules <= QUICK | ROAMING
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links are made otherwise there")
+def test_an_environment_that_was_made_before_loads_next_to_nothing(user: User) -> None:
+    for _ in range(3):
+        shutil.rmtree(user.venv)
+        seen = watched(user, "sync")
+
+    assert seen.modules <= QUICK | ROAMING | MAKING
 
 
 def test_the_program_lies_where_the_tests_look(user: User) -> None:

@@ -63,7 +63,7 @@ def command(  # noqa: PLR0913 - one parameter an option, as click calls it
     Never relocks: a stale lock is status 1. The environment remembers its selection; naming one
     replaces it.
     """
-    from lockenv.cli.memory import keep_sync  # noqa: PLC0415 - start-up
+    from lockenv.cli.memory import keep_seen, keep_sync  # noqa: PLC0415 - start-up
     from lockenv.workflows.files import witnessed  # noqa: PLC0415 - start-up
     from lockenv.workflows.sync import SyncOptions, sync  # noqa: PLC0415 - start-up
 
@@ -94,4 +94,6 @@ def command(  # noqa: PLR0913 - one parameter an option, as click calls it
     invocation.output.say(outcome.summary)
     if not (dry_run or bundle or python or no_editable or reset):
         keep_sync(invocation, witness, outcome)
+        if not (venv or inexact or link_mode or require_host):
+            keep_seen(invocation, witness, outcome)
     return 0

@@ -320,6 +320,7 @@ def test_a_project_that_is_installed_is_part_of_the_question(tmp_path: Path, pro
         user.write("demo_project.py", "VALUE = 1\n")
         user.lockenv("lock")
         user.lockenv("sync")
+        shutil.rmtree(user.cache / "answers")
         seen = watched(user, "sync")
         assert watched(user, "sync").is_remembered
 
