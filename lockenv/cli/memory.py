@@ -88,7 +88,7 @@ def keep_sync(
 ) -> None:
     """Keep that `sync` had nothing to do; with ``words``, that a `run` had nothing to do before."""
     question = invocation.question
-    if question is None or witness.is_torn or not outcome.plan.is_empty:
+    if question is None or witness.is_torn or outcome.asks_host or not outcome.plan.is_empty:
         return
     if question.words != words:
         return

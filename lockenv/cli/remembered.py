@@ -45,7 +45,10 @@ _VALUED = (
     *("--only-group", "--no-group", "--extra", "--venv", "--link-mode"),
 )
 #: Variables that can change an answer or its text, beside those with the prefixes below.
-_VARIABLES = ("COLUMNS", "HOME", "LANG", "NO_COLOR", "SSL_CERT_DIR", "SSL_CERT_FILE", "TERM")
+_VARIABLES = (
+    *("COLUMNS", "HOME", "LANG", "LD_LIBRARY_PATH", "NO_COLOR"),
+    *("SSL_CERT_DIR", "SSL_CERT_FILE", "TERM"),
+)
 _PREFIXES = ("LC_", "LOCKENV_", "PYTHON", "XDG_")
 
 

@@ -30,10 +30,11 @@ _ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """One node: its machine, and what its labels say of driver and GPUs."""
+    """One node: its machine and system, and what its labels say of driver and GPUs."""
 
     name: str
     machine: str
+    system: str
     host: GpuHost
     count: int = 0
 
@@ -86,6 +87,7 @@ def _node(item: Fields) -> Node:
     return Node(
         name=metadata.text("name") or "?",
         machine=_ARCHITECTURES.get(architecture, architecture),
+        system=labels.get("kubernetes.io/os", ""),
         host=GpuHost(driver=_driver(labels), gpus=gpus, sources={"driver": "node labels"}),
         count=number,
     )
@@ -123,6 +125,10 @@ def fit(nodes: tuple[Node, ...], facts: CudaFacts, machine: str) -> tuple[NodeFi
 def _fit(node: Node, facts: CudaFacts, machine: str) -> NodeFit:
     if node.machine and node.machine != machine:
         return NodeFit(node=node, reason=f"its machine is {node.machine}, the lock's is {machine}")
+    if node.system not in {"", "linux"}:
+        return NodeFit(node=node, reason=f"its system is {node.system}, the lock's is linux")
+    if not facts.needs:
+        return NodeFit(node=node)
     if not node.host.gpus:
         return NodeFit(node=node, reason="it has no GPU, or no labels of GPU feature discovery")
     if node.host.driver is None:

@@ -1,7 +1,7 @@
 """Which target, groups and extras a command means: asked, remembered by the venv, or default.
 
 Contract 4: ``--target``, else ``LOCKENV_TARGET``, else ``default-target`` if its platform is this
-machine's, else the only one whose platform is.
+machine's, else the only one whose platform is. ``auto`` is the first whose needs it meets.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from lockenv.errors import InputError
+from lockenv.errors import HostError, InputError
 from lockenv.fields import nearest
 from lockenv.lockfile import selections_of
 from lockenv.model import LOCK_NAME
@@ -64,7 +64,13 @@ def choose(
         target = next(one for one in lock.targets if one.name == memorised)
     else:
         default = manifest.default_target if manifest else None
-        target = choose_target(lock, name, platform=platform, default=default, python=python)
+        target = choose_target(
+            *(lock, name),
+            platform=platform,
+            default=default,
+            python=python,
+            order=manifest.targets if manifest else (),
+        )
     target = _of_environment(lock, target, asked)
     if asked.is_silent and memory and memory.get("target") == target.name:
         return _remembered(lock, target, memory)
@@ -78,8 +84,12 @@ def choose_target(
     platform: str,
     default: str | None = None,
     python: str | None = None,
+    order: Sequence[str] = (),
 ) -> LockedTarget:
-    """One target of the lock; `InputError` with the list where none or several answer."""
+    """One target of the lock; `InputError` with the list where none or several answer.
+
+    ``order`` are the manifest's tables, where they are known: ``auto`` tries them in that order.
+    """
     candidates = [
         target
         for target in lock.targets
@@ -96,11 +106,11 @@ def choose_target(
     fitting = [
         target for target in candidates if target.platform == platform and not target.environment
     ]
-    if default is not None:
+    if default is not None and name != "auto":
         preferred = [target for target in fitting if default in {target.name, target.table}]
         fitting = preferred or fitting
     if name == "auto" and fitting:
-        return fitting[0]
+        return _served(fitting, order)
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
@@ -113,6 +123,33 @@ def choose_target(
             f'add "{platform}" to targets in the manifest, then lockenv lock',
             "name one with --target",
         ],
+    )
+
+
+def _served(fitting: Sequence[LockedTarget], order: Sequence[str]) -> LockedTarget:
+    """The first target whose needs this machine meets, those that need most of it first.
+
+    `HostError` where it meets none.
+    """
+    from lockenv.host import fits, machine_here  # noqa: PLC0415 - start-up: only `auto` asks
+    from lockenv.lockfile import target_of  # noqa: PLC0415 - likewise
+    from lockenv.workflows.cuda_check import host_shortfalls  # noqa: PLC0415 - likewise
+
+    def rank(target: LockedTarget) -> tuple[int, bool]:
+        place = order.index(target.table) if target.table in order else len(order)
+        return place, target.cuda is None or not target.cuda.needs
+
+    why = []
+    for target in sorted(fitting, key=rank):
+        findings = fits(machine_here(), target_of(target)) + host_shortfalls(target)
+        if not findings:
+            return target
+        why += [f"{target.name}: {finding.message}" for finding in findings]
+    raise HostError(
+        "no-target",
+        f"this machine meets the needs of no target of {LOCK_NAME}",
+        why=why,
+        fix="another machine, or name one with --target",
     )
 
 

@@ -5,6 +5,7 @@ Offline and cheap: names, versions and what was recorded; nothing is read from a
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from lockenv.errors import HostError
 from lockenv.lockfile import entries_of
 from lockenv.model import LOCK_NAME, Finding
 from lockenv.tables.cuda_names import CUDA_PLATFORMS
+from lockenv.workflows.files import read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -115,9 +117,14 @@ def host_shortfalls(target: LockedTarget) -> list[Finding]:
     """Where this machine falls short of a target's CUDA (LE601, LE604); no driver is one too."""
     if target.cuda is None or "driver" not in target.cuda.needs:
         return []
-    from lockenv.host import compare, detect_gpus  # noqa: PLC0415 - only for targets with CUDA
+    from lockenv.host import HostProbe, compare, detect_gpus  # noqa: PLC0415 - only with CUDA
 
-    gpus = detect_gpus()
+    probe = HostProbe()
+    for place in (probe.module_version, probe.proc_version):
+        # By the way that is witnessed: a remembered answer must not outlive the driver.
+        with contextlib.suppress(OSError):
+            read_bytes(place)
+    gpus = detect_gpus(probe)
     if gpus.driver is not None:
         return list(compare(gpus, target.cuda, target=target.name))
     needed = target.cuda.needs["driver"]

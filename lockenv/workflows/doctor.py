@@ -21,7 +21,7 @@ from lockenv.host import (
     places_here,
 )
 from lockenv.lockfile import target_of
-from lockenv.model import CudaFacts
+from lockenv.model import PLATFORMS, CudaFacts
 from lockenv.sandbox import abilities
 from lockenv.values import dataclass, field
 from lockenv.workflows.choice import choose_target
@@ -192,19 +192,28 @@ def _cluster(scene: Scene, file: str) -> Diagnosis:
     lock, _ = read_lock(folder)
     lines: list[str] = []
     nodes: list[object] = []
+    served: list[bool] = []
     for target in lock.targets:
-        for found in _fits(text, target):
-            lines.append(f"{target.name}: {found[0]} {'fits' if not found[1] else found[1]}")
+        if not PLATFORMS[target.platform].is_linux:
+            continue
+        found = _fits(text, target)
+        for name, reason in found:
+            lines.append(f"{target.name}: {name} {reason or 'fits'}")
             nodes.append(
-                {"target": target.name, "node": found[0], "fits": not found[1], "reason": found[1]}
+                {"target": target.name, "node": name, "fits": not reason, "reason": reason}
             )
+        if target.cuda is not None and target.cuda.needs:
+            served.append(any(not reason for _, reason in found))
+    status = 6 if served and not any(served) else 0
     return Diagnosis(
-        lines=tuple(lines),
-        document={"schema": "lockenv/doctor/1", "status": 0, "nodes": nodes},
+        lines=tuple(lines or ["the cluster has no nodes"]),
+        document={"schema": "lockenv/doctor/1", "status": status, "nodes": nodes},
+        status=status,
     )
 
 
 def _fits(text: str, target: LockedTarget) -> list[tuple[str, str]]:
+    """Each node's name, with the first thing that is in the way of a target."""
     facts = target.cuda or CudaFacts()
     machine = target_of(target).platform.machine
     return [(found.node.name, found.reason) for found in fit(parse_nodes(text), facts, machine)]

@@ -84,6 +84,8 @@ class SyncOutcome:
 
     ``key`` is that of the wish which the environment now answers. ``seen`` says how to make the
     same in another folder with the same files; empty where it is not known.
+    ``asks_host``: what was done hangs on this machine's driver and GPUs, which may be others
+    the next time.
     """
 
     root: Path
@@ -95,6 +97,7 @@ class SyncOutcome:
     notes: tuple[str, ...]
     summary: str
     seen: str = ""
+    asks_host: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +172,8 @@ def sync(scene: Scene, options: SyncOptions) -> SyncOutcome:
         notes=tuple(notes),
         summary=_summary(root, opened.root, todo, len(wanted.packages), dry=options.dry_run),
         seen=_seen_as(tree, wanted) if _is_everywhere(opened.lock, content) else "",
+        asks_host=options.require_host
+        or (options.selection.target or scene.settings.target) == "auto",
     )
 
 
