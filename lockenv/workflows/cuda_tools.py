@@ -153,23 +153,26 @@ def _home(shop: CudaShop, build: LockedBuild, place: Path, fetcher: StoreFetcher
     return home
 
 
+def wanted_component(component: CudaComponent) -> Wanted:
+    """Where to look for an archive of NVIDIA's and what it must be."""
+    artifact = component.artifact
+    return Wanted(
+        name=artifact.name,
+        digest=artifact.digest,
+        urls=(artifact.url,) if artifact.url else (),
+        size=artifact.size,
+        where=f"lockenv.lock: cuda-components, {component.name} {component.version}",
+    )
+
+
 def _unpack(component: CudaComponent, home: Path, place: Path, fetcher: StoreFetcher) -> None:
     """One archive of NVIDIA's, its one top folder merged into the toolkit."""
     from lockenv.sandbox import unpack_source  # noqa: PLC0415 - start-up: only builds need it
 
-    artifact = component.artifact
-    blob = fetcher.blob(
-        Wanted(
-            name=artifact.name,
-            digest=artifact.digest,
-            urls=(artifact.url,) if artifact.url else (),
-            size=artifact.size,
-            where=f"lockenv.lock: cuda-components, {component.name} {component.version}",
-        )
-    )
+    blob = fetcher.blob(wanted_component(component))
     into = place / "parts" / component.name
     into.mkdir(parents=True)
-    top = unpack_source(blob, artifact.name, into)
+    top = unpack_source(blob, component.artifact.name, into)
     shutil.copytree(top, home, symlinks=True, dirs_exist_ok=True)
     shutil.rmtree(into)
 

@@ -244,3 +244,9 @@ def wanted_of(lock: Lock, targets: list[str], root: str) -> Iterator[Wanted]:
         for member in build.packages:
             if chosen & set(member.artifact.targets):
                 yield wanted_member(member, root)
+    if lock.cuda_components:
+        from lockenv.workflows.cuda_tools import wanted_component  # noqa: PLC0415 - start-up
+
+        for component in lock.cuda_components:
+            if chosen & set(component.targets):
+                yield wanted_component(component)

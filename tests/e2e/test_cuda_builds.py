@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import shutil
 import tomllib
 from typing import TYPE_CHECKING, Any
 
@@ -145,13 +146,12 @@ def test_nvidias_archives_are_a_toolkit_too(user: User, world: IndexServer) -> N
     assert build(user)["system"] == ["cuda:nvcc"]
     assert members(user)["torch"] == "2.10.0"
 
-    user.lockenv("sync")
+    user.lockenv("fetch", "--output", "bundle")
+    shutil.rmtree(user.cache)
+    user.lockenv("sync", "--from", "bundle", "--offline")
 
     told = said(user)
     assert told["nvcc"].startswith("nvcc 12.8.1")
     assert {"libcudart.so", "libcudart.so.12", "libcudart.so.12.8.90"} <= set(told["links"])
     assert told["headers"] == ["cuda_runtime_api.h"]
     user.lockenv("check")
-    before = user.read("lockenv.lock")
-    user.lockenv("lock", "--offline")
-    assert user.read("lockenv.lock") == before
