@@ -13,13 +13,13 @@ from lockenv.errors import DriftError
 from lockenv.model import LOCK_NAME, PLATFORMS, Cuda, Finding, Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from lockenv.fetch import StoreFetcher
     from lockenv.lockfile import SelectedPackage, Selection
     from lockenv.materialize import Unpacked
-    from lockenv.model import Digest, Lock, LockedTarget
-    from lockenv.sources.cuda import Fleet, World
+    from lockenv.model import Artifact, Digest, Lock, LockedTarget
+    from lockenv.sources.cuda import CandidateFacts, Fleet, World
 
 CODE = "LE705"
 
@@ -27,14 +27,14 @@ CODE = "LE705"
 def refuse_contradictions(
     lock: Lock,
     selection: Selection,
-    unpacked: Mapping[Digest, Unpacked],
+    unpacked: Callable[[Digest], Unpacked | None],
     fetcher: StoreFetcher,
 ) -> list[str]:
     """What unpacked wheels hold that the lock does not know of, a note each by the policy's word.
 
     Raises `DriftError` where the policy leaves it an error: then nothing is installed.
     """
-    findings = later_findings(lock, selection, unpacked.get, fetcher)
+    findings = later_findings(lock, selection, unpacked, fetcher)
     words = _words(lock, selection.target.name)
     findings = [one for one in findings if words(one.package or "") != "off"]
     if not findings:
@@ -62,7 +62,7 @@ def later_findings(
     refuses = "cuda refuse yes" in lock.request.get(target.name, ())
     if target.cuda is None and not refuses:
         return []
-    from lockenv.sources.cuda import World, facts_of_folder, side_facts  # noqa: PLC0415 - start-up
+    from lockenv.sources.cuda import World, side_facts  # noqa: PLC0415 - start-up
 
     world = World(
         fleet=_fleet(target),
@@ -73,15 +73,10 @@ def later_findings(
         ),
     )
     found = []
-    for selected, files in _worth_reading(selection.packages, unpacked):
-        artifact = selected.artifact
-        assert artifact is not None  # noqa: S101 - it was unpacked
-        facts = facts_of_folder(
-            Path(files.files_folder),
-            [file.path for file in files.files],
-            artifact.digest.hex,
-            fetcher,
-        )
+    for selected, artifact in _worth_reading(selection.packages):
+        facts = _facts(artifact.digest, unpacked, fetcher)
+        if facts is None:
+            continue
         facts = side_facts(selected.package.name, facts)
         reason = _contradiction(world, selected.package.name, target, facts.majors) or (
             world.contradiction(selected.package.name, facts)
@@ -104,22 +99,41 @@ def _contradiction(
     return f"needs CUDA {majors[0]}, and {name} was locked beside CUDA {' and '.join(locked)}"
 
 
+def _facts(
+    digest: Digest,
+    unpacked: Callable[[Digest], Unpacked | None],
+    fetcher: StoreFetcher | None,
+) -> CandidateFacts | None:
+    """What a wheel's libraries say, if it was read before or lies in the store."""
+    from lockenv.sources.cuda import facts_of_folder, recall_facts  # noqa: PLC0415 - start-up
+
+    known = recall_facts(digest.hex, fetcher)
+    if known is not None:
+        return known
+    files = unpacked(digest)
+    if files is None:
+        return None
+    paths = [file.path for file in files.files]
+    return facts_of_folder(Path(files.files_folder), paths, digest.hex, fetcher)
+
+
 def _worth_reading(
-    packages: Iterable[SelectedPackage], unpacked: Callable[[Digest], Unpacked | None]
-) -> Iterator[tuple[SelectedPackage, Unpacked]]:
+    packages: Iterable[SelectedPackage],
+) -> Iterator[tuple[SelectedPackage, Artifact]]:
     """The wheels with libraries of their own of which the shipped tables do not know all."""
     from lockenv.tables.cuda import components, wheels  # noqa: PLC0415 - start-up
 
     for selected in packages:
         artifact, name = selected.artifact, selected.package.name
-        if artifact is None or artifact.name.endswith("-any.whl"):
+        if artifact is None or not artifact.name.endswith(".whl"):
+            continue
+        if artifact.name.endswith("-any.whl"):
             continue
         if components().is_runtime(name) or name in wheels().quiet:
             continue
         known = wheels().by_hash(artifact.digest.hex)
-        files = unpacked(artifact.digest)
-        if files is not None and (known is None or known.partial):
-            yield selected, files
+        if known is None or known.partial:
+            yield selected, artifact
 
 
 def _fleet(target: LockedTarget) -> Fleet:

@@ -35,6 +35,7 @@ from lockenv.workflows.building import (
 )
 from lockenv.workflows.check import contradictions, drift
 from lockenv.workflows.choice import Choice, choose
+from lockenv.workflows.cuda_notes import later_notes, loading_notes, touches_cuda
 from lockenv.workflows.environment import Content, content_of, wanted_file, wanted_package
 from lockenv.workflows.interpreters import interpreter_for, is_path, still_answers
 from lockenv.workflows.network import open_network
@@ -50,11 +51,10 @@ from lockenv.workflows.selection import SILENT_SELECTION, AskedSelection
 from lockenv.workflows.trees import forget_list, make_from_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from lockenv.fetch import StoreFetcher
-    from lockenv.materialize import Installed, Plan, Unpacked
-    from lockenv.model import Digest, Finding, Lock, LockedTarget, Manifest
+    from lockenv.materialize import Installed, Plan
+    from lockenv.model import Digest, Finding, Lock, Manifest
     from lockenv.workflows.build_steps import Workshop
     from lockenv.workflows.project import Project
     from lockenv.workflows.scene import Scene
@@ -138,6 +138,9 @@ def sync(scene: Scene, options: SyncOptions) -> SyncOutcome:
         todo = plan(installed, wanted, exact=not options.inexact)
         tree = None
         if not options.dry_run:
+            if todo.wheels:
+                # What the store has already: a tree of it would bring no wheel to be read.
+                notes += later_notes(opened.lock, content.selection, shop.unpacked.index, fetcher)
             tree = _from_tree(scene, opened, content, options, installed, wanted, shop)
             rest = todo if tree is None else plan(read_installed(root), wanted)
             needed = {one.digest for one in rest.wheels}
@@ -150,7 +153,9 @@ def sync(scene: Scene, options: SyncOptions) -> SyncOutcome:
                 ],
                 extra=[one for one in wanted.packages if one.digest in needed],
             )
-            notes += _later_notes(opened.lock, content, unpacked, fetcher)
+            if unpacked:
+                told = later_notes(opened.lock, content.selection, unpacked.get, fetcher)
+                notes += [note for note in told if note not in notes]
             link_mode = options.link_mode or scene.settings.link_mode
             write_options = WriteOptions(
                 link_mode=link_mode,
@@ -159,7 +164,7 @@ def sync(scene: Scene, options: SyncOptions) -> SyncOutcome:
             )
             done = write_venv(wanted, unpacked, write_options, scene.progress)
             todo = done if tree is None else todo
-            notes += _loading_notes(content, root, todo)
+            notes += loading_notes(content.selection, root, todo)
             register(scene.settings.data_dir, root)
             forget_damage(scene.settings.data_dir, root)
     return SyncOutcome(
@@ -322,31 +327,6 @@ def _system_notes(lock: Lock, content: Content) -> list[str]:
     from lockenv.workflows.host_system import read_host, system_notes  # noqa: PLC0415 - start-up
 
     return system_notes(lock, content.selection.target, read_host())
-
-
-def _later_notes(
-    lock: Lock, content: Content, unpacked: Mapping[Digest, Unpacked], fetcher: StoreFetcher
-) -> list[str]:
-    """What wheels turn out to hold against what was locked (LE705)."""
-    if not unpacked or not touches_cuda(lock, content.selection.target):
-        return []
-    from lockenv.workflows.cuda_later import refuse_contradictions  # noqa: PLC0415 - start-up
-
-    return refuse_contradictions(lock, content.selection, unpacked, fetcher)
-
-
-def touches_cuda(lock: Lock, target: LockedTarget) -> bool:
-    """Whether the lock says anything of CUDA for a target: its facts, or that it is refused."""
-    return target.cuda is not None or "cuda refuse yes" in lock.request.get(target.name, ())
-
-
-def _loading_notes(content: Content, root: Path, todo: Plan) -> list[str]:
-    """What of new CUDA libraries does not load."""
-    if content.selection.target.cuda is None or not todo.wheels:
-        return []
-    from lockenv.workflows.cuda_check import unloadable_notes  # noqa: PLC0415 - start-up
-
-    return unloadable_notes(root / read_installed(root).site_packages, content.selection.target)
 
 
 def _wanted(

@@ -17,6 +17,7 @@ from lockenv.sources.cuda.directory import (
     facts_of_file,
     facts_of_folder,
     read_wheel_facts,
+    recall_facts,
     wheel_directory,
 )
 from lockenv.sources.cuda.examine import Unprovided, Verdict, examine
@@ -87,6 +88,7 @@ __all__ = [
     "preferred_versions",
     "read_fleet",
     "read_wheel_facts",
+    "recall_facts",
     "rejection_lines",
     "release_of",
     "resolve_with_cuda",

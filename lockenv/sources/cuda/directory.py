@@ -162,6 +162,12 @@ def facts_of_file(path: BinaryIO, name: str) -> CandidateFacts:
     return _read(_FromDisk(path), read_members(path, name), name, 1 << 62)
 
 
+def recall_facts(sha256: str, shelf: Shelf | None) -> CandidateFacts | None:
+    """What `facts_of_folder` found before."""
+    kept = shelf.recall(_INSTALLED_KIND, sha256) if shelf is not None else None
+    return None if kept is None else _parse_facts(kept)
+
+
 def facts_of_folder(
     folder: Path, paths: Iterable[str], sha256: str, shelf: Shelf | None = None
 ) -> CandidateFacts:
@@ -170,9 +176,9 @@ def facts_of_folder(
     Remembered by the wheel's digest, apart from what a look at it while locking found: what lies
     on one machine must not decide what is locked there.
     """
-    kept = shelf.recall(_INSTALLED_KIND, sha256) if shelf is not None else None
-    if kept is not None:
-        return _parse_facts(kept)
+    known = recall_facts(sha256, shelf)
+    if known is not None:
+        return known
     found: list[WheelLibrary] = []
     isa = ""
     for path in sorted(path for path in paths if _LIBRARY.search(path)):
