@@ -83,6 +83,7 @@ def merge(base: Lock, ours: Lock, theirs: Lock, *, prefer: str = "ours") -> Merg
             lambda lock: lock.base_images, lambda item: item.reference, "base:"
         ),
         images=merging.whole(lambda lock: {item.key: item for item in lock.images}, "image"),
+        preferences=(*ours.preferences, *theirs.preferences),
     )
     names = {target.name for target in lock.targets}
     lock = replace(lock, request=merging.request(names))

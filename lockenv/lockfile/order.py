@@ -88,6 +88,12 @@ def canonical(lock: Lock) -> Lock:
             )
         ),
         images=tuple(sorted(map(_image, lock.images), key=lambda item: item.key)),
+        preferences=tuple(
+            sorted(
+                set(lock.preferences),
+                key=lambda item: (item.name, item.version, item.marker, item.source),
+            )
+        ),
     )
 
 

@@ -17,6 +17,7 @@ from lockenv.lockfile.system_entries import (
     read_base_image,
     read_component,
     read_image,
+    read_preference,
     read_system_package,
 )
 from lockenv.lockfile.writer import is_writable
@@ -43,6 +44,7 @@ _KEYS = (
     "cuda-components",
     "base-images",
     "images",
+    "preferences",
 )
 
 
@@ -158,6 +160,7 @@ def _read(fields: Fields, version: str) -> Lock:
         cuda_components=_each(fields, "cuda-components", read_component),
         base_images=_each(fields, "base-images", read_base_image),
         images=_each(fields, "images", read_image),
+        preferences=_each(fields, "preferences", read_preference),
     )
 
 

@@ -1,4 +1,4 @@
-"""The reader's part for the layers below Python: archives, Debian packages, CUDA, images."""
+"""The reader's part for the layers below Python, and for what was imported."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from lockenv.model import (
     LockedBaseImage,
     LockedImage,
     LockedSystemPackage,
+    Preference,
     RecordedImage,
 )
 
@@ -149,6 +150,17 @@ def read_image(fields: Fields) -> LockedImage:
         extras=fields.texts("extras"),
         settings=fields.texts("settings"),
         recorded=tuple(_recorded(recorded) for recorded in fields.tables("recorded")),
+    )
+
+
+def read_preference(fields: Fields) -> Preference:
+    """One ``[[preferences]]``."""
+    fields.reject_unknown({"name", "version", "from", "marker"})
+    return Preference(
+        name=values.matching(fields, "name", values.PYTHON_NAME, "a normalised name"),
+        version=values.matching(fields, "version", values.PYTHON_VERSION, "a version"),
+        source=fields.required_text("from"),
+        marker=fields.text("marker") or "",
     )
 
 

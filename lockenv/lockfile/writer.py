@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         LockedPackage,
         LockedSystemPackage,
         LockedTarget,
+        Preference,
         RecordedImage,
     )
 
@@ -53,6 +54,7 @@ def render_lock(lock: Lock) -> str:
     parts += [toml.entry("cuda-components", _component(item)) for item in lock.cuda_components]
     parts += [toml.entry("base-images", _base_image(item)) for item in lock.base_images]
     parts += [toml.entry("images", _image(item)) for item in lock.images]
+    parts += [toml.entry("preferences", _preference(item)) for item in lock.preferences]
     return "\n".join(parts)
 
 
@@ -320,4 +322,13 @@ def _recorded(recorded: RecordedImage) -> list[str]:
         *toml.pair("config", str(recorded.config)),
         *toml.pair("manifest", str(recorded.manifest)),
         *toml.pair("compressor", recorded.compressor),
+    ]
+
+
+def _preference(preference: Preference) -> list[str]:
+    return [
+        *toml.pair("name", preference.name),
+        *toml.pair("version", preference.version),
+        *toml.pair("marker", preference.marker),
+        *toml.pair("from", preference.source),
     ]

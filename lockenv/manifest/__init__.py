@@ -4,7 +4,7 @@ from lockenv.manifest.choosing import OTHER_INPUTS, choose_manifest, unread_inpu
 from lockenv.manifest.edits import Where, add_requirement, remove_requirement, set_sdist_policy
 from lockenv.manifest.exports import EXPORT_OPTIONS, OPTION_KINDS
 from lockenv.manifest.reading import line_of, parse_manifest
-from lockenv.manifest.requirements import Requirements, parse_requirements
+from lockenv.manifest.requirements import Requirements, logical_lines, parse_requirements
 from lockenv.manifest.starting import Start, extend_pyproject, new_manifest
 from lockenv.manifest.words import fill_placeholders, parse_age, parse_as_of, parse_python
 
@@ -20,6 +20,7 @@ __all__ = [
     "extend_pyproject",
     "fill_placeholders",
     "line_of",
+    "logical_lines",
     "new_manifest",
     "parse_age",
     "parse_as_of",

@@ -19,6 +19,7 @@ from lockenv.model.lock import (
     LockedPackage,
     LockedSystemPackage,
     LockedTarget,
+    Preference,
     RecordedImage,
     VcsPin,
 )
@@ -81,6 +82,7 @@ __all__ = [
     "Origin",
     "Overlaps",
     "Platform",
+    "Preference",
     "Policy",
     "Progress",
     "Project",

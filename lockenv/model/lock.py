@@ -248,6 +248,20 @@ class LockedImage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Preference:
+    """One ``[[preferences]]``: a version that another tool chose, for the next `lock` to begin with.
+
+    ``source`` is the file that it was imported from, written as ``from``; ``marker`` says where it
+    holds, empty for everywhere. A lock that was made by `lock` has none left.
+    """
+
+    name: str
+    version: str
+    source: str
+    marker: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lock:
     """A whole ``lockenv.lock``.
 
@@ -265,3 +279,4 @@ class Lock:
     cuda_components: tuple[CudaComponent, ...] = ()
     base_images: tuple[LockedBaseImage, ...] = ()
     images: tuple[LockedImage, ...] = ()
+    preferences: tuple[Preference, ...] = ()
