@@ -35,6 +35,7 @@ COMMANDS = {
     "tree": "Show the locked packages as a tree.",
     "why": "Show what asked for a package.",
     "export": "Write the lock in another tool's format.",
+    "import": "Take over what another tool's file asks and pins.",
     "fetch": "Download everything that the lock names.",
     "id": "Print the environment digest.",
     "doctor": "Say what this machine can do.",
@@ -161,7 +162,9 @@ class Verbs(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"lockenv.cli.commands.{cmd_name.replace('-', '_')}")
+        # A module cannot be called as a word of the language is.
+        file = {"import": "import_"}.get(cmd_name, cmd_name.replace("-", "_"))
+        module = importlib.import_module(f"lockenv.cli.commands.{file}")
         command: click.Command = module.command
         taken = {option for parameter in command.params for option in parameter.opts}
         for option in global_options():

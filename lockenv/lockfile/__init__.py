@@ -17,6 +17,7 @@ from lockenv.lockfile.digest import environment_digest
 from lockenv.lockfile.merging import Merged, merge
 from lockenv.lockfile.order import canonical
 from lockenv.lockfile.places import Places
+from lockenv.lockfile.preferring import marker_holds, preferred_versions
 from lockenv.lockfile.reader import Inspection, decode_lock, inspect_lock, parse_lock
 from lockenv.lockfile.request import Scope, asked_lines, request
 from lockenv.lockfile.request_layers import image_requests
@@ -73,11 +74,13 @@ __all__ = [
     "inspect_lock",
     "is_coherent",
     "is_writable",
+    "marker_holds",
     "merge",
     "named_target",
     "origins",
     "parse_lock",
     "parsed_requirement",
+    "preferred_versions",
     "regrouped",
     "render_diff_markdown",
     "render_diff_text",

@@ -5,7 +5,7 @@ from lockenv.manifest.edits import Where, add_requirement, remove_requirement, s
 from lockenv.manifest.exports import EXPORT_OPTIONS, OPTION_KINDS
 from lockenv.manifest.reading import line_of, parse_manifest
 from lockenv.manifest.requirements import Requirements, logical_lines, parse_requirements
-from lockenv.manifest.starting import Start, extend_pyproject, new_manifest
+from lockenv.manifest.starting import Start, append_tables, extend_pyproject, new_manifest
 from lockenv.manifest.words import fill_placeholders, parse_age, parse_as_of, parse_python
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Start",
     "Where",
     "add_requirement",
+    "append_tables",
     "choose_manifest",
     "extend_pyproject",
     "fill_placeholders",

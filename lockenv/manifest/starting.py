@@ -43,6 +43,11 @@ class Start:
     system_packages: Sequence[str] = ()
     indexes: Sequence[Index] = ()
     sources: Mapping[str, Sequence[SourceRule]] = field(default_factory=dict)
+    distribution: str = "debian"
+    prerelease: str | None = None
+    sdist: str | None = None
+    follow: str | None = None
+    image: Mapping[str, str | Sequence[str] | Mapping[str, str]] = field(default_factory=dict)
 
 
 def new_manifest(file: str, start: Start) -> str:
@@ -97,6 +102,20 @@ def extend_pyproject(text: str, start: Start) -> str:
     return extended
 
 
+def append_tables(text: str, file: str, start: Start) -> str:
+    """A manifest of ours with further tables behind it; `InputError` where it takes no more.
+
+    Of ``start`` only what has a table of its own is written: system, indexes, sources, image.
+    """
+    prefix = "tool.lockenv." if file.endswith("pyproject.toml") else ""
+    lines = _tables(start, prefix)
+    if not lines:
+        return text
+    extended = text.rstrip("\n") + "\n" + _joined(lines)
+    parse_toml(file, extended)  # such a table may be there already
+    return extended
+
+
 def _own(start: Start) -> list[str]:
     """The keys that hold for all targets."""
     python = list(start.python)
@@ -107,6 +126,8 @@ def _own(start: Start) -> list[str]:
         *_list("requirements", start.requirements),
         *_list("constraints", start.constraints),
         *_list("overrides", start.overrides),
+        *_line("prerelease", start.prerelease),
+        *_line("follow", start.follow),
     ]
 
 
@@ -116,7 +137,7 @@ def _tables(start: Start, prefix: str) -> list[str]:
         lines += [
             "",
             f"[{prefix}system]",
-            'distribution = "debian"',
+            *_line("distribution", start.distribution),
             *_line("suite", start.suite),
             *_list("packages", start.system_packages, always=True),
         ]
@@ -132,7 +153,27 @@ def _tables(start: Start, prefix: str) -> list[str]:
             rules = [_inline(rule) for rule in start.sources[package]]
             value = rules[0] if len(rules) == 1 else f"[{', '.join(rules)}]"
             lines.append(f"{_key(package)} = {value}")
-    return lines
+    if start.sdist is not None:
+        lines += ["", f"[{prefix}policy]", *_line("sdist", start.sdist)]
+    return lines + _image(start, prefix)
+
+
+def _image(start: Start, prefix: str) -> list[str]:
+    """``[image]`` where something is known of it."""
+    if not start.image:
+        return []
+    lines = ["", f"[{prefix}image]"]
+    tables: list[str] = []
+    for key in sorted(start.image):
+        value = start.image[key]
+        if isinstance(value, str):
+            lines += _line(key, value)
+        elif hasattr(value, "items"):
+            tables += ["", f"[{prefix}image.{key}]"]
+            tables += [f"{_key(name)} = {_text(text)}" for name, text in sorted(value.items())]
+        else:
+            lines += _list(key, list(value))
+    return lines + tables
 
 
 def _inline(rule: SourceRule) -> str:

@@ -249,7 +249,7 @@ class LockedImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preference:
-    """One ``[[preferences]]``: a version that another tool chose, for the next `lock` to begin with.
+    """One ``[[preferences]]``: a version that another tool chose: the next `lock` begins with it.
 
     ``source`` is the file that it was imported from, written as ``from``; ``marker`` says where it
     holds, empty for everywhere. A lock that was made by `lock` has none left.

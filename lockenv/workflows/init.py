@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
 from lockenv.errors import InputError
 from lockenv.formats.toml import parse_toml
-from lockenv.host import machine_here
-from lockenv.manifest import Start, extend_pyproject, new_manifest, parse_requirements
-from lockenv.model import LOCK_NAME, PLATFORMS
-from lockenv.values import dataclass
-from lockenv.workflows.files import read_text, write_atomically
+from lockenv.interchange.imports import Imported, parse_import, parse_other_tools
+from lockenv.manifest import extend_pyproject, new_manifest, parse_manifest
+from lockenv.model import LOCK_NAME
+from lockenv.values import dataclass, replace
+from lockenv.workflows.files import names_in, read_text, write_atomically
+from lockenv.workflows.importing import importable, prefer, start_of, unmapped_lines
 from lockenv.workflows.project import load_beside
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 #: One line of git's attributes: a lock is merged by meaning where the driver is installed, shown by
 #: meaning in diffs where the textconv is, and never changed by line-ending conversion.
 ATTRIBUTES = f"{LOCK_NAME} text eol=lf merge=lockenv diff=lockenv linguist-generated=true\n"
-#: Debian's current stable release but one: what most base images stand on.
-_SUITE = "bookworm"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,22 +42,42 @@ class InitOutcome:
     notes: tuple[str, ...]
 
 
+#: Files that say what a project needs, the first that is there has the word; then pins of locks.
+_ROOTS = ("Pipfile", "requirements.txt", "requirements.in", "environment.yml", "build.envd")
+_LOCKS = ("uv.lock", "poetry.lock", "pdm.lock", "pylock.toml", "Pipfile.lock")
+
+
 def init(scene: Scene, options: InitOptions) -> InitOutcome:
     """Write a manifest and ``.gitattributes`` where there are none."""
     folder = scene.directory
     pyproject = read_text(folder / "pyproject.toml")
     if read_text(folder / "lockenv.toml") is not None:
         raise _exists("lockenv.toml")
-    start, notes = _start(folder, options, has_pyproject=pyproject is not None)
-    if pyproject is None:
-        text = new_manifest("pyproject.toml", start)
-    else:
+    if pyproject is not None:
         _refuse_declared(pyproject)
-        text = extend_pyproject(pyproject, start)
-    write_atomically(folder / "pyproject.toml", text)
-    lines = [f"{'wrote' if pyproject is None else 'extended'} pyproject.toml"]
+    found, used = _found(folder, pyproject)
+    file = _manifest_for(pyproject, found)
+    has_project = pyproject is not None and file == "pyproject.toml"
+    start = start_of(
+        found,
+        targets=(),
+        has_project=has_project,
+        name=canonicalize_name(options.name or folder.name or "project"),
+        python=options.python,
+    )
+    if has_project and pyproject is not None:
+        text = extend_pyproject(pyproject, replace(start, requirements=()))
+    else:
+        text = new_manifest(file, start)
+    parse_manifest(file, text, load=lambda path: load_beside(folder, path))
+    write_atomically(folder / file, text)
+    lines = [f"{'extended' if has_project else 'wrote'} {file}"]
+    if found.pins:
+        count = prefer(folder, found)
+        lines.append(f"wrote {LOCK_NAME}: {count} pins that the next lockenv lock prefers")
     if write_attributes(folder):
         lines.append("wrote .gitattributes")
+    notes = [*found.notes, *unmapped_lines(found), *_unread(folder, used)]
     return InitOutcome(lines=tuple(lines), notes=tuple(notes))
 
 
@@ -77,72 +95,79 @@ def _refuse_declared(pyproject: str) -> None:
         raise _exists("pyproject.toml")
 
 
-def _start(folder: Path, options: InitOptions, *, has_pyproject: bool) -> tuple[Start, list[str]]:
-    here = machine_here().platform
-    targets = sorted({"linux-x86_64", *([here] if here in PLATFORMS else [])})
-    notes: list[str] = []
-    requirements: list[str] = []
-    dependencies: list[str] = []
-    text = read_text(folder / "requirements.txt")
-    if text is not None:
-        if _is_compiled(text):
-            dependencies = _direct(folder, text)
-            notes.append(
-                "requirements.txt is a compiled file: its direct requirements became dependencies"
-            )
-        else:
-            requirements = ["requirements.txt"]
-    python = options.python or f"{sys.version_info.major}.{sys.version_info.minor}"
-    start = Start(
-        targets=targets,
-        python=[python],
-        requires_python=None if has_pyproject else f">={python}",
-        name=None if has_pyproject else canonicalize_name(options.name or folder.name or "project"),
-        dependencies=() if has_pyproject else dependencies,
-        requirements=requirements,
-        suite=_SUITE if (folder / "apt.txt").exists() else None,
-        system_packages=_system_packages(folder),
-    )
-    if has_pyproject and dependencies:
-        notes.append(
+def _manifest_for(pyproject: str | None, found: Imported) -> str:
+    """A pyproject.toml, or beside one that describes no project a lockenv.toml."""
+    if pyproject is None or "project" in parse_toml("pyproject.toml", pyproject):
+        return "pyproject.toml"
+    return "lockenv.toml" if found.dependencies or found.groups else "pyproject.toml"
+
+
+def _found(folder: Path, pyproject: str | None) -> tuple[Imported, set[str]]:
+    """What all files of a project say together, and which files were read for it."""
+    found = Imported("pyproject.toml")
+    used = {"pyproject.toml", "apt.txt"}
+    described = False
+    if pyproject is not None:
+        found = parse_other_tools("pyproject.toml", pyproject)
+        described = bool(found.dependencies) or _describes(pyproject)
+    for name in _ROOTS:
+        if described:
+            break
+        read = _read(folder, name)
+        if read is not None:
+            found.join(read)
+            used.add(name)
+            described = read.has_roots and bool(read.dependencies or read.requirements)
+    for name in _LOCKS:
+        read = _read(folder, name)
+        if read is None:
+            continue
+        used.add(name)
+        if described or (read.has_roots and pyproject is not None):
+            # Who asks for what is known already: of a lock only its pins and places count.
+            read.dependencies, read.groups, read.extras = [], {}, {}
+        found.join(read)
+        found.file = name
+        break
+    if pyproject is not None and _describes(pyproject):
+        _leave_requirements(folder, found, used)
+    apt = _read(folder, "apt.txt")
+    if apt is not None:
+        found.join(apt)
+    return found, used
+
+
+def _read(folder: Path, name: str) -> Imported | None:
+    text = read_text(folder / name)
+    if text is None:
+        return None
+    return parse_import(name, text, load=lambda path: load_beside(folder, path))
+
+
+def _leave_requirements(folder: Path, found: Imported, used: set[str]) -> None:
+    """Beside ``[project]``, a compiled requirements.txt has pins; one by hand is not read."""
+    read = _read(folder, "requirements.txt")
+    if read is None:
+        return
+    used.add("requirements.txt")
+    if read.pins and not found.pins:
+        found.pins += read.pins
+        found.file = "requirements.txt"
+        found.notes += read.notes
+    else:
+        found.notes.append(
             "dependencies of pyproject.toml stay as they are; requirements.txt is not read"
         )
-    return start, notes
 
 
-def _system_packages(folder: Path) -> list[str]:
-    text = read_text(folder / "apt.txt") or ""
-    lines = (line.partition("#")[0].strip() for line in text.splitlines())
-    return [line for line in lines if line]
+def _describes(pyproject: str) -> bool:
+    return "project" in parse_toml("pyproject.toml", pyproject)
 
 
-def _is_compiled(text: str) -> bool:
-    """Whether another tool made the file: pip-compile and uv say so, and note who asked."""
-    head = "\n".join(text.splitlines()[:8])
-    return "autogenerated by" in head or "    # via" in text
-
-
-def _direct(folder: Path, text: str) -> list[str]:
-    """The requirements of a compiled file that its own notes say somebody wrote by hand."""
-    asked = parse_requirements(
-        "requirements.txt", text, load=lambda path: load_beside(folder, path)
-    )
-    lines = text.splitlines()
-    direct = []
-    for ask in asked.asks:
-        start = ask.origin.line or 1
-        notes: list[str] = []
-        for line in lines[start - 1 :]:
-            if notes and not line.lstrip().startswith("#"):
-                break
-            if "#" in line:
-                notes.append(line.partition("#")[2])
-            elif line.strip() and not line.rstrip().endswith("\\") and line != lines[start - 1]:
-                break
-        words = " ".join(notes)
-        if "via" not in words or "-r " in words or ".in" in words or "pyproject" in words:
-            direct.append(ask.requirement.name)
-    return direct
+def _unread(folder: Path, used: set[str]) -> list[str]:
+    """The other files here that say what to install, and how to read them."""
+    rest = [name for name in importable(names_in(folder)) if name not in used]
+    return [f"{name} was not read: lockenv import {name}" for name in rest]
 
 
 def write_attributes(folder: Path) -> bool:

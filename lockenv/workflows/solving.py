@@ -11,6 +11,7 @@ from lockenv.errors import NoSolutionError
 from lockenv.lockfile import (
     Scope,
     image_requests,
+    preferred_versions,
     regrouped,
     render_lock,
     request,
@@ -115,7 +116,7 @@ def answered_by_former(question: Question) -> Lock | None:
     moves nothing.
     """
     former = question.former
-    if former is None or not question.moves.is_nothing:
+    if former is None or former.preferences or not question.moves.is_nothing:
         return None
     names = {cell.name for cell in question.cells}
     if names != {target.name for target in former.targets}:
@@ -388,7 +389,10 @@ def _place(question: Question, root: Root) -> str:
 
 
 def _kept(question: Question, cell: Cell) -> dict[str, str]:
-    """The public versions that the former lock has for a cell, but for those that no longer fit."""
+    """The public versions that the former lock has for a cell, but for those that no longer fit.
+
+    What was imported since stands before them.
+    """
     if question.former is None:
         return {}
     drifted = {
@@ -396,11 +400,12 @@ def _kept(question: Question, cell: Cell) -> dict[str, str]:
         for finding in drift(question.project, question.former)
         if finding.target in {None, cell.name} and finding.package
     }
-    return {
+    kept = {
         package.name: Version(package.version).public
         for package in question.former.packages
         if cell.name in package.targets and package.version and package.name not in drifted
     }
+    return kept | preferred_versions(question.former, cell.target)
 
 
 def _moved_notes(

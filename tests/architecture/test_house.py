@@ -84,6 +84,7 @@ OWNERS = {
     "httpx": {"fetch", "cli"},
     "resolvelib": {"resolve"},
     "tomlkit": {"manifest", "lockfile"},
+    "yaml": {"formats"},
 }
 
 

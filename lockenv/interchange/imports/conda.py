@@ -171,7 +171,7 @@ def read_spec(found: Imported, text: str) -> None:
         if version:
             found.lose(f"{name} {version}", f"Debian's {_DEBIAN[name]} has the suite's version")
     elif _OF_CONDA.match(name) and _ELSEWHERE.get(name) is None:
-        if not build:
+        if not build and name not in {"pip", "wheel", "setuptools"}:
             found.lose(text, "it comes with wheels, the interpreter or Debian's packages")
     else:
         _package(found, _ELSEWHERE.get(name) or canonicalize_name(name), rest, version, build)

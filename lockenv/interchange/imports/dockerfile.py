@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lockenv.errors import LockenvError
 from lockenv.interchange.imports.apt import add_package
-from lockenv.interchange.imports.documents import check_size
+from lockenv.interchange.imports.documents import check_size, requirement_name, take_from
 from lockenv.interchange.imports.requirements import parse_requirements_file, read_lines
 from lockenv.interchange.imports.values import Imported
 
@@ -39,6 +39,8 @@ _PIP_LINES = {
     *("-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--trusted-host"),
     *("--no-binary", "--only-binary", "-c", "--constraint", "-e", "--editable"),
 }
+#: What may stand before a command.
+_BEFORE = {"sudo", "env", "exec", "time", "-E", "!"}
 #: Commands that only tidy or look.
 _HARMLESS = {
     *("rm", "mkdir", "ls", "cd", "set", "echo", "true", "test", "[", "export", "chmod", "chown"),
@@ -221,8 +223,8 @@ def _run(found: Imported, rest: str, line: int, load: Callable[[str], str | None
     if rest.startswith("["):
         rest = shlex.join(_words(rest))
     for command in _commands(rest):
-        words = [word for word in command if not re.match(r"[A-Za-z_]\w*=", word)]
-        while words and words[0] in {"sudo", "env", "exec", "time", "-E"}:
+        words = command
+        while words and (words[0] in _BEFORE or re.match(r"[A-Za-z_]\w*=", words[0])):
             words = words[1:]
         if words:
             _command(found, words, line, load)
@@ -297,6 +299,7 @@ def _pip_words(program: str, words: list[str]) -> list[str] | None:
 
 def _pip(found: Imported, words: list[str], line: int, load: Callable[[str], str | None]) -> None:
     lines: list[str] = []
+    places: list[str] = []
     place = 0
     while place < len(words):
         word = words[place]
@@ -305,7 +308,9 @@ def _pip(found: Imported, words: list[str], line: int, load: Callable[[str], str
         if name in {*_PIP_VALUED, *_PIP_LINES, "-r", "--requirement"} and not mark:
             value = words[place] if place < len(words) else ""
             place += 1
-        if name in {"-r", "--requirement"}:
+        if name in {"-i", "--index-url", "--extra-index-url"}:
+            places.append(value)
+        elif name in {"-r", "--requirement"}:
             _requirements(found, value, line, load)
         elif name in _PIP_LINES:
             lines.append(f"{name} {value}")
@@ -317,7 +322,11 @@ def _pip(found: Imported, words: list[str], line: int, load: Callable[[str], str
             found.lose(word, "its value is not known here", line)
         else:
             lines.append(word)
+    before = len(found.dependencies)
     _pip_lines(found, lines, line, load)
+    names = [requirement_name(one) for one in found.dependencies[before:]]
+    for url in places:
+        take_from(found, names, url)
 
 
 def _pip_lines(

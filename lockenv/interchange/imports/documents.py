@@ -10,9 +10,13 @@ from packaging.utils import canonicalize_name
 from lockenv.errors import InputError
 from lockenv.fields import Fields, kind_of, render_path
 from lockenv.formats.toml import parse_toml
-from lockenv.model import Index
+from lockenv.model import Index, Origin, SourceRule
+from lockenv.tables.addresses import PYTHON_INDEX
+from lockenv.values import replace
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lockenv.interchange.imports.values import Imported
 
 #: The largest lock that a tool is known to write has 10 MB; what is larger is no lock.
@@ -91,6 +95,24 @@ def add_index(found: Imported, url: str, *, name: str = "", default: bool = Fals
         chosen, count = f"{stem}-{count}", count + 1
     found.indexes.append(Index(name=chosen, url=bare, default=default))
     return chosen
+
+
+def take_from(found: Imported, names: Sequence[str], url: str) -> None:
+    """Have packages come from the index that stood beside them, and nothing else from there."""
+    if url.rstrip("/") == PYTHON_INDEX.rstrip("/"):
+        return
+    name = add_index(found, url)
+    place = next(n for n, one in enumerate(found.indexes) if one.name == name)
+    found.indexes[place] = replace(found.indexes[place], explicit=True)
+    for package in names:
+        rule = SourceRule(package=package, index=name, origin=Origin(found.file))
+        found.sources.setdefault(package, [rule])
+
+
+def requirement_name(text: str) -> str:
+    """The normalised name at the beginning of a requirement; empty where there is none."""
+    stem = "".join(one if one.isalnum() or one in "-_." else " " for one in text).split()
+    return canonicalize_name(stem[0]) if stem and text[:1].isalnum() else ""
 
 
 def without_credentials(url: str) -> tuple[str, bool]:

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 from lockenv.errors import InputError, LockenvError
 from lockenv.interchange.imports.apt import add_package
 from lockenv.interchange.imports.conda import parse_environment, read_spec
-from lockenv.interchange.imports.documents import add_index, check_size, without_credentials
+from lockenv.interchange.imports.documents import (
+    add_index,
+    check_size,
+    requirement_name,
+    take_from,
+    without_credentials,
+)
 from lockenv.interchange.imports.requirements import parse_requirements_file, read_lines
 from lockenv.interchange.imports.values import Imported
 from lockenv.tables.addresses import PYTHON_INDEX
@@ -24,7 +30,11 @@ if TYPE_CHECKING:
 
 #: Python of an image of envd's that does not name one.
 _DEFAULT_PYTHON = "3.9"
+#: pip's options that name an index.
+_INDEX = re.compile(r"(?:-i|--index-url|--extra-index-url)[\s=]+")
 _UBUNTU = {"20.04": "focal", "22.04": "jammy", "24.04": "noble"}
+#: What an image stands on where none is named that still has updates.
+_SUITE = "bookworm"
 #: A function that calls another that calls another: deeper is a mistake.
 _DEEPEST = 16
 _NESTING = 100
@@ -65,9 +75,11 @@ def parse_envd(file: str, text: str, *, load: Callable[[str], str | None]) -> Im
     for name, function in functions.items():
         if name not in walk.seen:
             found.lose(f"the function {name}", "build() does not call it", function.lineno)
+    if found.suite is None:
+        found.distribution, found.suite = "debian", _SUITE
+        found.lose("ubuntu 20.04, envd's own base", f"it is at its end; {_SUITE} stands in")
     if found.python is None:
-        found.python = _DEFAULT_PYTHON
-        found.notes.append(f"{file} names no Python, and envd's is {_DEFAULT_PYTHON}")
+        found.lose(f"Python {_DEFAULT_PYTHON}, envd's own where none is named", "it is at its end")
     return found
 
 
@@ -216,7 +228,10 @@ def _base(found: Imported, call: _Call) -> None:
 
 
 def _python(found: Imported, call: _Call) -> None:
-    version = re.match(r"\d+\.\d+", call.text("version", 0) or _DEFAULT_PYTHON)
+    said = call.text("version", 0)
+    version = re.match(r"\d+\.\d+", said)
+    if not said:
+        return
     if version is None:
         found.lose("install.python(…)", "its version is none", call.line)
     else:
@@ -226,10 +241,13 @@ def _python(found: Imported, call: _Call) -> None:
 def _packages(found: Imported, call: _Call) -> None:
     for entry in call.texts("name"):
         # A member may carry pip's options: "torch --extra-index-url …".
-        parts = re.split(r"\s+(?=-)", entry.strip())
-        text = "\n".join([*parts[1:], parts[0]]) + "\n"
+        plain, *options = re.split(r"\s+(?=-)", entry.strip())
+        places = [one for one in options if _INDEX.match(one)]
+        rest = [one for one in options if one not in places]
         try:
-            read_lines(text, found, load=call.load)
+            read_lines("\n".join([*rest, plain]) + "\n", found, load=call.load)
+            for place in places:
+                take_from(found, [requirement_name(plain)], _INDEX.sub("", place))
         except LockenvError as error:
             found.lose(entry[:100], error.what, call.line)
     path = call.text("requirements", 1).removeprefix("./")

@@ -15,6 +15,7 @@ from lockenv.interchange.imports.documents import (
     parse_json_document,
     parse_toml_document,
     refuse_faults,
+    requirement_name,
     without_credentials,
 )
 from lockenv.interchange.imports.poetry import poetry_specifier
@@ -282,9 +283,8 @@ def _names(texts: Iterable[str], own: str) -> set[str]:
     """The names at the beginning of requirements, without the package itself (its extras)."""
     found: set[str] = set()
     for text in texts:
-        stem = "".join(one if one.isalnum() or one in "-_." else " " for one in text).split()
-        found |= {canonicalize_name(stem[0])} if stem else set()
-    return found - {own}
+        found.add(requirement_name(text))
+    return found - {own, ""}
 
 
 def _guess_roots(found: Imported, needed: set[str]) -> None:

@@ -12,6 +12,7 @@ from lockenv.interchange.imports.documents import (
     without_credentials,
 )
 from lockenv.interchange.imports.poetry import poetry_specifier
+from lockenv.interchange.imports.tidying import tidied
 from lockenv.interchange.imports.values import Imported
 from lockenv.model import Origin, SourceRule
 from lockenv.tables.addresses import PYTHON_INDEX
@@ -41,7 +42,7 @@ def parse_other_tools(file: str, text: str) -> Imported:
             _read_pdm(found, pdm)
     for fault in document.faults:
         found.lose(".".join(map(str, fault.path)), fault.message)
-    return found
+    return tidied(found)
 
 
 def _table(fields: Fields, name: str) -> Fields | None:

@@ -18,6 +18,7 @@ from lockenv.interchange.imports.locks import (
 )
 from lockenv.interchange.imports.projects import parse_pipfile
 from lockenv.interchange.imports.requirements import parse_requirements_file
+from lockenv.interchange.imports.tidying import tidied
 from lockenv.interchange.imports.uv import parse_uv_lock
 from lockenv.values import dataclass
 
@@ -88,7 +89,7 @@ def parse_import(
             fix="name it as its tool does",
         )
     if kind in _ALONE:
-        return _ALONE[kind](file, text)
+        return tidied(_ALONE[kind](file, text))
     if kind in _WITH_FILES:
-        return _WITH_FILES[kind](file, text, load=load)
-    return parse_requirements_file(file, text, load=load, stays=stays)
+        return tidied(_WITH_FILES[kind](file, text, load=load))
+    return tidied(parse_requirements_file(file, text, load=load, stays=stays))
