@@ -21,7 +21,7 @@ def render_devcontainer(run: Runnable) -> str:
         "image": run.image,
         "workspaceFolder": folder,
         "workspaceMount": f"source=${{localWorkspaceFolder}},target={folder},type=bind",
-        "remoteUser": run.declared.user.partition(":")[0],
+        "remoteUser": (run.declared.user or "app").partition(":")[0],
         "updateRemoteUserUID": True,
         # The image's own entry point may be the program; the container is to wait for the editor.
         "overrideCommand": True,

@@ -158,7 +158,7 @@ def _sources(used: list[ArchiveState]) -> list[str]:
 def _settings(selection: Selection, run: Runnable) -> list[str]:
     image = run.declared
     lines = []
-    user = image.user.partition(":")[0]
+    user = (image.user or "app").partition(":")[0]
     if not user.isdecimal() and user != "root":
         uid = f"--uid {run.uid} " if run.uid else ""
         lines.append(f"RUN getent passwd {user} >/dev/null || useradd {uid}--create-home {user}")
@@ -176,7 +176,7 @@ def _settings(selection: Selection, run: Runnable) -> list[str]:
     lines += [f"LABEL {_quoted(key)}={_quoted(value)}" for key, value in labels.items()]
     lines += [f"EXPOSE {port}" for port in image.ports]
     lines.append(f"WORKDIR {image.workdir}")
-    lines.append(f"USER {image.user}")
+    lines.append(f"USER {image.user or 'app'}")
     if image.entrypoint:
         lines.append(f"ENTRYPOINT {json.dumps(list(image.entrypoint))}")
     if image.cmd:

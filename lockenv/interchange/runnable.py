@@ -81,7 +81,7 @@ class Runnable:
     @property
     def uid(self) -> int | None:
         """The number of the user that it runs as; None where only a base image knows it."""
-        user = self.declared.user.partition(":")[0]
+        user = (self.declared.user or "app").partition(":")[0]
         if user.isdecimal():
             return int(user)
         if user == "root":

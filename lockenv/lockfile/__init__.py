@@ -20,7 +20,7 @@ from lockenv.lockfile.places import Places
 from lockenv.lockfile.preferring import marker_holds, preferred_versions
 from lockenv.lockfile.reader import Inspection, decode_lock, inspect_lock, parse_lock
 from lockenv.lockfile.request import Scope, asked_lines, request
-from lockenv.lockfile.request_layers import image_requests
+from lockenv.lockfile.request_layers import base_references, image_requests
 from lockenv.lockfile.requirements import answers, canonical_requirement, parsed_requirement
 from lockenv.lockfile.selection import (
     Edge,
@@ -60,6 +60,7 @@ __all__ = [
     "answers",
     "artifact_for",
     "asked_lines",
+    "base_references",
     "canonical",
     "canonical_requirement",
     "decode_lock",

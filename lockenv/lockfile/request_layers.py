@@ -140,6 +140,15 @@ def image_lines(manifest: Manifest, table: TargetTable, platform: Platform) -> I
             yield Asked(f"base {image.base}", image.origin)
 
 
+def base_references(manifest: Manifest, table: TargetTable, platform: Platform) -> frozenset[str]:
+    """What the images of a target are built on, ``scratch`` included."""
+    return frozenset(
+        image.base
+        for image in manifest.images
+        if _is_built_for(manifest, image, table.name, platform)
+    )
+
+
 def _is_built_for(manifest: Manifest, image: Image, table: str, platform: Platform) -> bool:
     wanted = image.target or manifest.default_target
     return platform.is_linux and wanted in {None, table}
@@ -184,7 +193,8 @@ def _settings(image: Image) -> Iterator[str]:
     yield f"base {image.base}"
     yield f"compression {image.compression}"
     yield f"project {'yes' if image.project else 'no'}"
-    yield f"user {image.user}"
+    if image.user or image.base == "scratch":
+        yield f"user {image.user or 'app'}"
     yield f"workdir {image.workdir}"
     if image.name:
         yield f"name {image.name}"

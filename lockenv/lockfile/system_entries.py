@@ -122,7 +122,9 @@ def read_component(fields: Fields) -> CudaComponent:
 
 def read_base_image(fields: Fields) -> LockedBaseImage:
     """One ``[[base-images]]``."""
-    fields.reject_unknown({"reference", "platform", "digest", "size", "index", "layers", "targets"})
+    fields.reject_unknown(
+        {"reference", "platform", "digest", "size", "index", "cuda", "layers", "targets"}
+    )
     if not fields.has("size"):
         fields.complain("size is missing", slug="missing-key")
     layers = []
@@ -136,6 +138,7 @@ def read_base_image(fields: Fields) -> LockedBaseImage:
         size=fields.size("size") or 0,
         index=values.optional_digest(fields, "index"),
         layers=tuple(layers),
+        cuda=values.optional(fields, "cuda", values.WORD, "a version of a toolkit"),
         targets=fields.texts("targets"),
     )
 

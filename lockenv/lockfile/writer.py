@@ -292,6 +292,7 @@ def _base_image(image: LockedBaseImage) -> list[str]:
         *toml.pair("digest", str(image.digest)),
         *toml.pair("size", image.size),
         *toml.pair("index", str(image.index) if image.index else None),
+        *toml.pair("cuda", image.cuda),
         *toml.texts("targets", image.targets),
         *toml.array(
             "layers",

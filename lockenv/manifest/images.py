@@ -68,7 +68,7 @@ def _image(document: Document, key: str, fields: Fields, around: Surroundings) -
         project=project is not False,
         base=_base(fields, around),
         name=_matching(fields, "name", _REFERENCE, "an image's name"),
-        user=_matching(fields, "user", _USER, "a user") or "app",
+        user=_matching(fields, "user", _USER, "a user"),
         workdir=_workdir(fields),
         entrypoint=fields.texts("entrypoint"),
         cmd=fields.texts("cmd"),

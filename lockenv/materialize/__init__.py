@@ -1,9 +1,12 @@
 """Plan (pure), then put files into a `Tree`: a venv, a root, or a layer."""
 
-from lockenv.materialize.image_base import base_packages
+from lockenv.materialize.image_attached import Attached, referrer_of
+from lockenv.materialize.image_base import BaseFacts, base_config, base_packages, read_base
 from lockenv.materialize.image_build import BuildPlaces, build_image
 from lockenv.materialize.image_check import check_digests, check_image, check_recorded
 from lockenv.materialize.image_plan import (
+    BASE_DIGEST,
+    BASE_NAME,
     CONSTANT_TIME,
     ENVIRONMENT_LABEL,
     Base,
@@ -64,12 +67,16 @@ from lockenv.materialize.venv import WriteOptions, write_venv
 from lockenv.materialize.verify import verify_venv
 
 __all__ = [
+    "BASE_DIGEST",
+    "BASE_NAME",
     "CONSTANT_TIME",
     "ENVIRONMENT_LABEL",
     "LINK_MODES",
     "NORMALISATION",
     "STATE_NAME",
+    "Attached",
     "Base",
+    "BaseFacts",
     "BaseLayer",
     "BuildPlaces",
     "BuiltImage",
@@ -104,6 +111,7 @@ __all__ = [
     "WriteOptions",
     "add_files",
     "add_skeleton",
+    "base_config",
     "base_packages",
     "build_image",
     "check_clashes",
@@ -124,7 +132,9 @@ __all__ = [
     "materialize_root",
     "open_image",
     "plan",
+    "read_base",
     "read_installed",
+    "referrer_of",
     "remove_tree",
     "selection_texts",
     "shared_among",

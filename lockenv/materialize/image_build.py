@@ -8,24 +8,15 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lockenv.formats.oci import (
-    CONFIG_TYPE,
-    Descriptor,
-    ImageConfig,
-    Manifest,
-    describe,
-    open_compressor,
-    render_config,
-    render_manifest,
-)
+from lockenv.formats.oci import open_compressor
 from lockenv.formats.tar import Entry
 from lockenv.materialize.debian_database import DpkgPackage
 from lockenv.materialize.debian_package import convert_package
-from lockenv.materialize.image_base import base_config, base_entries, missing_packages
+from lockenv.materialize.image_base import base_entries, same_packages, upgraded_packages
+from lockenv.materialize.image_documents import image_documents
 from lockenv.materialize.image_layers import (
     DebFragment,
     directories_of,
@@ -39,7 +30,7 @@ from lockenv.materialize.image_layers import (
     system_plan,
     wheel_layers,
 )
-from lockenv.materialize.image_plan import CONSTANT_TIME, VENV_PREFIX, BuiltImage, BuiltLayer
+from lockenv.materialize.image_plan import CONSTANT_TIME, BuiltImage, BuiltLayer
 from lockenv.materialize.image_python import PythonMaker
 from lockenv.materialize.image_root import RootMaker
 from lockenv.materialize.layers_assemble import LayerPlan, assemble_layer, filtered
@@ -137,6 +128,7 @@ class _Builder:
             baseline=flattened(plans, base_entries(base, self.plan.epoch, self.store)),
             links=links,
             base=base,
+            upgrades=self._upgrades,
         )
         if packages or base:
             self.progress.started("configure")
@@ -159,12 +151,24 @@ class _Builder:
             package = DpkgPackage(facts=fragment.facts)
             return DebFragment(deb=deb, fragment=fragment, package=package)
 
-        layers = plan.base.layers if plan.base else ()
-        missing = missing_packages(plan.debs, [layer.path for layer in layers])
+        missing = [deb for deb in plan.debs if deb not in self._there]
         by_size = sorted(missing, key=lambda deb: -deb.path.stat().st_size)
         packages = sorted_packages(self.pool.map(convert, by_size))
         self.progress.finished("layer")
         return packages
+
+    @cached_property
+    def _upgrades(self) -> tuple[Deb, ...]:
+        """The packages that the base image has in other versions; dpkg itself replaces them."""
+        base = self.plan.base
+        return upgraded_packages(self.plan, self.store) if base else ()
+
+    @cached_property
+    def _there(self) -> frozenset[Deb]:
+        """The packages that need no layer: the base image has them, or they are upgrades."""
+        base = self.plan.base
+        same = same_packages(self.plan.debs, base.layers, self.store) if base else frozenset()
+        return same | frozenset(self._upgrades)
 
     def _base_layers(self) -> tuple[BuiltLayer, ...]:
         """The base image's layers, as they are."""
@@ -232,49 +236,14 @@ class _Builder:
             return python.archive.digest.hex
         minor = python.venv_python.minor
         names = {f"python{minor}", f"python{minor}-minimal", f"libpython{minor}-minimal"}
-        return " ".join(sorted(deb.digest.hex for deb in self.plan.debs if deb.name in names))
+        found = sorted(deb.digest.hex for deb in self.plan.debs if deb.name in names)
+        return " ".join([*found, *([self.plan.base.digest] if self.plan.base else [])])
 
     def _documents(self, layers: tuple[BuiltLayer, ...], root: RootMaker) -> BuiltImage:
-        plan, settings = self.plan, self.plan.settings
-        search = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        env = {"LANG": "C.UTF-8", "PATH": search}
-        if plan.python is not None:
-            env["PATH"] = f"/{VENV_PREFIX}/bin:{search}"
-            env["VIRTUAL_ENV"] = f"/{VENV_PREFIX}"
-        inherited = base_config(plan.base) if plan.base else None
-        if inherited is not None:
-            env = dict(line.partition("=")[::2] for line in inherited.env) | env
-        env |= settings.env
-        command = settings.cmd or (() if settings.entrypoint else ("/bin/sh",))
-        config = render_config(
-            ImageConfig(
-                architecture=plan.architecture,
-                variant="v8" if plan.architecture == "arm64" else "",
-                created=datetime.fromtimestamp(plan.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-                diff_ids=tuple(layer.diff_id for layer in layers),
-                history=tuple(layer.name for layer in layers),
-                env=tuple(f"{name}={value}" for name, value in sorted(env.items())),
-                entrypoint=settings.entrypoint,
-                cmd=command,
-                user=settings.user,
-                workdir=settings.workdir,
-                ports=tuple(sorted(settings.ports)),
-                labels=settings.labels,
-            )
-        )
-        manifest = render_manifest(
-            Manifest(
-                config=describe(CONFIG_TYPE, config),
-                layers=tuple(
-                    Descriptor(media_type=layer.media_type, digest=layer.digest, size=layer.size)
-                    for layer in layers
-                ),
-                annotations=settings.annotations,
-            )
-        )
+        config, manifest = image_documents(self.plan, layers)
         dropped, skipped = root.report()
         return BuiltImage(
-            architecture=plan.architecture,
+            architecture=self.plan.architecture,
             config=config,
             manifest=manifest,
             layers=layers,

@@ -21,6 +21,9 @@ PYTHON_PREFIX = "opt/lockenv/python"
 VENV_PREFIX = "opt/lockenv/venv"
 #: The label (and annotation) that carries the environment digest.
 ENVIRONMENT_LABEL = "dev.lockenv.environment"
+#: OCI's annotations for what an image is built on.
+BASE_NAME = "org.opencontainers.image.base.name"
+BASE_DIGEST = "org.opencontainers.image.base.digest"
 PROJECTION_PATH = "usr/share/lockenv/lockenv.lock"
 #: The time of every directory and of every file from wheels and interpreters, so that projects of
 #: different epochs share layers: 1980-01-01, the first day that a zip archive can name.
@@ -87,12 +90,16 @@ class ProjectFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """``[image]``, with everything that Docker calls config. ``user`` root or 0 makes none."""
+    """``[image]``, with everything that Docker calls config. ``user`` root or 0 makes none.
+
+    ``before`` is a program that the entry point is run by.
+    """
 
     name: str = "image"
     user: str = "app"
     uid: int = 1000
     workdir: str = "/app"
+    before: tuple[str, ...] = ()
     entrypoint: tuple[str, ...] = ()
     cmd: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
@@ -115,10 +122,12 @@ class BaseLayer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Base:
-    """A base image: its layers in order, and its config document."""
+    """A base image: its layers in order, its config document, and the name and digest it has."""
 
     layers: tuple[BaseLayer, ...]
     config: bytes
+    reference: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

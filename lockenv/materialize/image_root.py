@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lockenv.formats.oci import Compressor
     from lockenv.formats.tar import Entry
     from lockenv.materialize.image_layers import DebFragment
-    from lockenv.materialize.image_plan import BuiltLayer, ImagePlan
+    from lockenv.materialize.image_plan import BuiltLayer, Deb, ImagePlan
     from lockenv.materialize.layers_fragment import Fragment
     from lockenv.materialize.layers_store import ImageStore
     from lockenv.materialize.root_port import Confinement
@@ -47,6 +47,7 @@ class RootMaker:
     baseline: tuple[Entry, ...]
     links: tuple[tuple[str, str], ...]
     base: tuple[BuiltLayer, ...] = ()
+    upgrades: tuple[Deb, ...] = ()
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -65,6 +66,7 @@ class RootMaker:
             NORMALISATION,
             [one.deb.digest.hex for one in self.packages],
             [layer.diff_id for layer in self.base],
+            *([[deb.digest.hex for deb in self.upgrades]] if self.upgrades else []),
             [self.plan.architecture, *self.plan.foreign],
             [self.plan.scripts, self.plan.epoch, self.plan.apt_sources, self.user],
         )
@@ -127,6 +129,7 @@ class RootMaker:
                 baseline=self.baseline,
                 links=self.links,
                 base_layers=tuple(str(layer.path) for layer in self.base),
+                upgrades=tuple(str(deb.path) for deb in self.upgrades),
                 user=self.user,
                 files=files,
                 fragment=str(self._fragment),

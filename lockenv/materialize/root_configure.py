@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 #: policy-rc.d(8): 101 forbids the action, so no service is started while scripts run.
 _POLICY = "#!/bin/sh\nexit 101\n"
 _POLICY_PATH = "usr/sbin/policy-rc.d"
+#: Where packages lie while dpkg itself unpacks them; nothing of ours is left in an image's /run.
+_DEBS = "run/lockenv"
+_UPGRADE = ("--force-unsafe-io", "--force-depends", "--force-confold", "--auto-deconfigure")
 _SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: dpkg names the package that failed in this line.
 _FAILED = re.compile(r"dpkg: error processing (?:package|archive) (\S+)")
@@ -67,6 +71,25 @@ class Configurer:
             lines.append(f"{' '.join(words)} {script} install || {{ echo {complaint!r}; exit 1; }}")
         if ours:
             self._run("/bin/sh", "-c", "\n".join(lines))
+
+    def upgrade(self, debs: Sequence[str]) -> None:
+        """Have the root's dpkg unpack these files over the versions that it has; all at once.
+
+        What they depend on may come after them: everything is configured at the end.
+        """
+        if not debs:
+            return
+        self.prepare()
+        folder = Path(self.root, _DEBS)
+        folder.mkdir(parents=True)
+        try:
+            names = []
+            for number, deb in enumerate(debs):
+                names.append(f"/{_DEBS}/{number:04d}.deb")
+                shutil.copyfile(deb, Path(self.root, names[-1].lstrip("/")))
+            self._run("dpkg", *_UPGRADE, "--unpack", *names)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def configure(self, *names: str) -> None:
         """Have dpkg configure these packages, or with none all that are unpacked."""

@@ -23,8 +23,9 @@ class RootOrder:
 
     ``packages`` are fragments' data files with the paths that another package replaces;
     ``directories`` are the rows of those that packages bring; ``baseline`` likewise, as the layers
-    below leave them. ``base_layers`` are blobs to lay out first. ``user`` is a name and id to add,
-    or None; ``files`` are texts to write.
+    below leave them. ``base_layers`` are blobs to lay out first, ``upgrades`` the .debs of packages
+    that they hold in other versions. ``user`` is a name and id to add, or None; ``files`` are texts
+    to write.
     """
 
     root: str
@@ -38,6 +39,7 @@ class RootOrder:
     baseline: tuple[Entry, ...]
     links: tuple[tuple[str, str], ...]
     base_layers: tuple[str, ...]
+    upgrades: tuple[str, ...]
     user: tuple[str, int] | None
     files: tuple[tuple[str, str], ...]
     fragment: str
@@ -76,6 +78,7 @@ def parse_order(text: bytes) -> RootOrder:
         baseline=tuple(parse_entry(row) for row in body["baseline"]),
         links=tuple((path, target) for path, target in body["links"]),
         base_layers=tuple(body["base_layers"]),
+        upgrades=tuple(body["upgrades"]),
         user=None if user is None else (user[0], user[1]),
         files=tuple((path, text) for path, text in body["files"]),
         fragment=body["fragment"],

@@ -130,6 +130,7 @@ class _Builder:
         base = [package for package in self.packages if package.unpacked.name in base_names]
         rest = [package for package in self.packages if package.unpacked.name not in base_names]
         late = [package for package in rest if package.unpacked.facts["diverts"]]
+        configurer.upgrade(self.order.upgrades)
         if base:
             self._unpack(base)
             configurer.prepare()
@@ -137,7 +138,7 @@ class _Builder:
             configurer.preinst([package.unpacked for package in base])
             self._override()
             configurer.configure(*(package.unpacked.qualified for package in base))
-        if rest:
+        if rest or self.order.upgrades:
             self._unpack([package for package in rest if package not in late])
             self._unpack(late, part="info")
             configurer.prepare()

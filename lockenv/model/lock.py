@@ -211,7 +211,10 @@ class CudaComponent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedBaseImage:
-    """One ``[[base-images]]``: a reference, and the digest of its manifest per platform."""
+    """One ``[[base-images]]``: a reference, and the digest of its manifest per platform.
+
+    ``cuda`` is the toolkit that the image says to bring.
+    """
 
     reference: str
     platform: str
@@ -219,6 +222,7 @@ class LockedBaseImage:
     size: int
     index: Digest | None = None
     layers: tuple[tuple[Digest, int], ...] = ()
+    cuda: str | None = None
     targets: tuple[str, ...] = ()
 
 

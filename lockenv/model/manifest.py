@@ -200,7 +200,7 @@ class Image:
     project: bool = True
     base: str = "scratch"
     name: str | None = None
-    user: str = "app"
+    user: str | None = None
     workdir: str = "/app"
     entrypoint: tuple[str, ...] = ()
     cmd: tuple[str, ...] = ()

@@ -54,7 +54,7 @@ def _of_target(
     if majors:
         for image in lock.base_images:
             repository = image.reference.rpartition("@")[0] or image.reference
-            if target.name in image.targets and _CUDA_IMAGE.search(repository):
+            if target.name in image.targets and (image.cuda or _CUDA_IMAGE.search(repository)):
                 wheel = next(iter(majors.values()))[0]
                 message = f"the base image {image.reference} brings CUDA, so do wheels ({wheel})"
                 yield _finding("LE703", target, message)

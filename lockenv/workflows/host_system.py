@@ -6,12 +6,10 @@ said, as one line for apt where the machine is of the locked suite, by generic n
 
 from __future__ import annotations
 
-import re
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockenv.formats.debian import parse_status
+from lockenv.formats.debian import parse_os_release, parse_status
 from lockenv.model import PLATFORMS, Finding
 from lockenv.tables.external import ecosystem, mapping
 from lockenv.values import dataclass, replace
@@ -42,7 +40,8 @@ class SystemHost:
 
 def read_host(root: Path = Path("/")) -> SystemHost:
     """What this machine's own files say of it."""
-    release = _os_release(_read(root / "etc/os-release") or _read(root / "usr/lib/os-release"))
+    text = _read(root / "etc/os-release") or _read(root / "usr/lib/os-release")
+    release = parse_os_release(text.decode("utf-8", "replace"))
     status = _read(root / "var/lib/dpkg/status")
     return SystemHost(
         name=release.get("PRETTY_NAME", ""),
@@ -58,19 +57,6 @@ def _read(path: Path) -> bytes:
         return (read_bytes(path) or b"")[:_LARGEST]
     except OSError:
         return b""
-
-
-def _os_release(data: bytes) -> dict[str, str]:
-    """os-release(5): assignments as a shell reads them."""
-    found = {}
-    for line in data.decode("utf-8", "replace").splitlines():
-        name, mark, value = line.partition("=")
-        if mark and re.fullmatch(r"[A-Z_][A-Z_0-9]*", name):
-            try:
-                found[name] = "".join(shlex.split(value))
-            except ValueError:
-                continue  # quotes that do not pair up
-    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -252,7 +252,7 @@ def _delivered(
 
 
 def _pushed(scene: Scene, built: Sequence[BuiltImage], reference: str) -> list[str]:
-    from lockenv.workflows.registries import push_images  # noqa: PLC0415 - only a push needs it
+    from lockenv.workflows.image_push import push_images  # noqa: PLC0415 - only a push needs it
 
     return push_images(scene, built, reference)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -11,6 +12,8 @@ from lockenv.errors import HostError, InputError
 from lockenv.host import machine_here
 from lockenv.lockfile import render_lock
 from lockenv.materialize import (
+    BASE_DIGEST,
+    BASE_NAME,
     CONSTANT_TIME,
     ENVIRONMENT_LABEL,
     Deb,
@@ -21,6 +24,7 @@ from lockenv.materialize import (
     InterpreterArchive,
     ProjectFile,
     VenvPython,
+    base_config,
 )
 from lockenv.model import (
     LOCK_NAME,
@@ -28,6 +32,7 @@ from lockenv.model import (
     Artifact,
     Digest,
     Lock,
+    LockedBaseImage,
     LockedSystemPackage,
     Wanted,
 )
@@ -41,14 +46,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from lockenv.fetch import StoreFetcher
-    from lockenv.materialize import WantedPackage
+    from lockenv.materialize import Base, WantedPackage
     from lockenv.model import Image, LockedTarget
     from lockenv.workflows.build_steps import Workshop
     from lockenv.workflows.environment import Content
     from lockenv.workflows.scene import Scene
     from lockenv.workflows.sync import Opened
 
-T = TypeVar("T", LockedSystemPackage, ArchiveState)
+T = TypeVar("T", LockedSystemPackage, ArchiveState, LockedBaseImage)
 
 #: What never belongs into an image, whatever git thinks of it.
 _LEFT_OUT = {".git", ".venv", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
@@ -62,14 +67,7 @@ def image_plan(
     lock, target = opened.lock, content.selection.target
     if not content.selection.system_packages and image.base == "scratch":
         raise _no_system(target)
-    locked_bases = {base.reference for base in lock.base_images if target.name in base.targets}
-    if image.base != "scratch" and image.base not in locked_bases:
-        raise InputError(
-            "base-not-locked",
-            f"{LOCK_NAME} holds no digest of the base image {image.base} for target {target.name}",
-            why="an image is only made of what is locked",
-            fix='write base = "scratch" and a [system] table, then lockenv lock',
-        )
+    base = _base(scene, opened, image, target, fetcher)
     states = {state.key: state for state in lock.system_archives}
     wanted: dict[Digest, Wanted] = {}
     for package in content.selection.system_packages:
@@ -83,7 +81,7 @@ def image_plan(
     paths = _fetched(scene, fetcher, wanted.values())
     return ImagePlan(
         architecture=_architecture(target),
-        epoch=_epoch(target),
+        epoch=_epoch(target, base),
         debs=tuple(
             Deb(
                 name=package.name,
@@ -97,7 +95,8 @@ def image_plan(
         ),
         foreign=_foreign(opened),
         scripts=_scripts(opened),
-        apt_sources=apt_sources(opened, target.name),
+        # A base image has its own, and apt warns of archives that it is told of twice.
+        apt_sources="" if base else apt_sources(opened, target.name),
         python=_python(content, paths),
         wheels=(
             *(
@@ -113,8 +112,28 @@ def image_plan(
         project=_project(scene, opened, image, content, fetcher),
         project_files=tuple(project_files(opened.root)) if image.project else (),
         projection=projection(lock, target.name, content),
-        settings=_settings(opened, image, content),
+        settings=_settings(opened, image, content, base),
+        base=base,
     )
+
+
+def _base(
+    scene: Scene, opened: Opened, image: Image, target: LockedTarget, fetcher: StoreFetcher
+) -> Base | None:
+    """The base image with its layers in the store; None from scratch."""
+    if image.base == "scratch":
+        return None
+    from lockenv.workflows.base_images import base_of, pulled_base  # noqa: PLC0415 - few have one
+
+    locked = base_of(opened.lock.base_images, target, image.base)
+    if locked is None:
+        raise InputError(
+            "base-not-locked",
+            f"{LOCK_NAME} holds no digest of the base image {image.base} for target {target.name}",
+            why="an image is only made of what is locked",
+            fix="lockenv lock",
+        )
+    return pulled_base(scene, fetcher, locked)
 
 
 def _no_system(target: LockedTarget) -> InputError:
@@ -155,10 +174,14 @@ def _architecture(target: LockedTarget) -> str:
     return target_of(target).platform.debian_architecture
 
 
-def _epoch(target: LockedTarget) -> int:
-    if target.epoch is None:
-        return CONSTANT_TIME
-    return int(datetime.fromisoformat(target.epoch).timestamp())
+def _epoch(target: LockedTarget, base: Base | None) -> int:
+    """The newest of what the image is made of: the archives' date, the base image's creation."""
+    times = [CONSTANT_TIME]
+    created = base_config(base).created if base else ""
+    for text in (target.epoch, created):
+        with suppress(ValueError):
+            times.append(int(datetime.fromisoformat(text or "").timestamp()))
+    return max(times)
 
 
 def _foreign(opened: Opened) -> tuple[str, ...]:
@@ -317,6 +340,7 @@ def projection(lock: Lock, target: str, content: Content) -> str:
         interpreters=tuple(interpreters),
         system_packages=_serving(lock.system_packages, target),
         system_archives=_serving(lock.system_archives, target),
+        base_images=_serving(lock.base_images, target),
     )
     return render_lock(part)
 
@@ -335,18 +359,22 @@ def _bare(artifact: Artifact | None) -> Artifact | None:
     return replace(artifact, url=None) if artifact else None
 
 
-def _settings(opened: Opened, image: Image, content: Content) -> ImageSettings:
+def _settings(opened: Opened, image: Image, content: Content, base: Base | None) -> ImageSettings:
     digest = str(content.digest)
     labels = {ENVIRONMENT_LABEL: digest, **image.labels}
+    annotations = {ENVIRONMENT_LABEL: digest}
+    if base is not None:
+        annotations[BASE_NAME], annotations[BASE_DIGEST] = base.reference, base.digest
+    inherited = base_config(base).user if base else ""
     return ImageSettings(
         name=image.name or opened.root.name,
-        user=image.user,
+        user=image.user or inherited or "app",
         workdir=image.workdir,
         entrypoint=image.entrypoint,
         cmd=image.cmd,
         env={"LOCKENV_ENVIRONMENT_DIGEST": digest, **image.env},
         labels=labels,
-        annotations={ENVIRONMENT_LABEL: digest},
+        annotations=annotations,
         ports=image.ports,
         compression=image.compression,
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from lockenv.errors import InputError, UnavailableError
+from lockenv.errors import InputError
 from lockenv.formats.oci import parse_manifest
 from lockenv.materialize import check_image, image_of, open_image
 from lockenv.workflows.image import ImageOptions, building_mode, built_images
@@ -40,29 +42,27 @@ def _open(scene: Scene, reference: str, expected: BuiltImage) -> FoundImage:
 
 
 def _from_registry(scene: Scene, text: str, architecture: str) -> FoundImage:
+    """The image in a registry; a layer is pulled when its files are asked for, and not before."""
     from lockenv.workflows.registries import (  # noqa: PLC0415 - loads the network
-        open_registry,
+        open_places,
         platform_manifest,
+        pull_blob,
         reference_of,
     )
 
-    if scene.settings.offline:
-        raise UnavailableError("offline", f"{text} is in a registry", fix="drop --offline")
     reference = reference_of(text)
-    registry = open_registry(scene, reference)
-    try:
-        manifest = platform_manifest(registry, reference, architecture)
-        parsed = parse_manifest(manifest.body, text)
-        sizes = {one.digest: one.size for one in (parsed.config, *parsed.layers)}
-        folder = Path(tempfile.mkdtemp(prefix="lockenv-image-"))
-        for digest, size in sizes.items():
-            registry.write_blob(reference.repository, digest, size, folder / digest[7:])
-    finally:
-        registry.close()
-    return image_of(
-        manifest.body, manifest.digest, lambda digest: _opened(folder, digest), str(reference)
-    )
+    folder = Path(tempfile.mkdtemp(prefix="lockenv-image-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    with open_places(scene, reference) as places:
+        manifest = platform_manifest(places, reference, architecture).manifest
+    parsed = parse_manifest(manifest.body, text)
+    sizes = {one.digest: one.size for one in (parsed.config, *parsed.layers)}
 
+    def opened(digest: str) -> BinaryIO:
+        file = folder / digest.rpartition(":")[2]
+        if not file.exists():
+            with open_places(scene, reference) as places:
+                pull_blob(places, digest, sizes[digest], file)
+        return file.open("rb")
 
-def _opened(folder: Path, digest: str) -> BinaryIO:
-    return (folder / digest[7:]).open("rb")
+    return image_of(manifest.body, manifest.digest, opened, str(reference))

@@ -229,12 +229,16 @@ def _gaps(
     """What one cell lacks: one gap for all libraries of one package that one wheel needs."""
     table = native_libraries()
     needs = [need for need in find_needs(wheels) if not table.is_elsewhere(need.soname)]
+    base = question.bases.get(cell.name)
+    if base is not None:
+        needs = [need for need in needs if need.soname not in base.facts.libraries]
     if system is None:
         files = {wheel.package: wheel.file for wheel in wheels}
         needs = [need for need in needs if need.soname not in table.allowed(files[need.package])]
         return _grouped(((need, None) for need in needs), "")
     # The C++ runtime and what else every release has in a package of one name: no look at indices.
     installed = {one.name for one in system.packages}
+    installed |= {one.name for one in base.packages} if base else set()
     nobody = frozenset[str]()
     needs = [need for need in needs if not installed & table.packages.get(need.soname, nobody)]
     # Libraries of the CUDA toolkit are told of where CUDA is resolved, with the wheel that has one.

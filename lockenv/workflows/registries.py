@@ -1,45 +1,59 @@
-"""Push images: every blob that the registry lacks, then the manifests, then the tag."""
+"""Registries as a command meets them: references, logins, mirrors, and what is pulled from them."""
 
 from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockenv.errors import InputError, UnavailableError
+from lockenv.errors import InputError, NetworkError, UnavailableError
 from lockenv.fetch import FetchOptions
-from lockenv.fetch.registry import Registry, RemoteManifest
+from lockenv.fetch.registry import Registry, RemoteManifest, is_default_registry, registry_base
 from lockenv.formats.oci import (
-    CONFIG_TYPE,
     DOCKER_INDEX_TYPE,
     INDEX_TYPE,
-    MANIFEST_TYPE,
     Reference,
-    describe,
     parse_index,
     parse_manifest,
     parse_reference,
 )
-from lockenv.materialize import image_index, manifest_descriptor, top_digest
 from lockenv.settings import read_registry_logins
 from lockenv.tables.addresses import CONTAINER_REGISTRY
+from lockenv.values import dataclass, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator
 
-    from lockenv.materialize import BuiltImage
     from lockenv.model import LockedBaseImage
     from lockenv.workflows.scene import Scene
 
 #: A credential helper that asks a question nobody answers must not hang a push (seconds).
 _HELPER_PATIENCE = 60
+_INTERFACE = "/v2/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A repository where it can be pulled from: a reference's own registry, or a mirror."""
+
+    registry: Registry
+    repository: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlatformManifest:
+    """The manifest of one platform, and the index that it was found in."""
+
+    manifest: RemoteManifest
+    index: RemoteManifest | None = None
 
 
 def reference_of(text: str) -> Reference:
     """The reference that a user wrote; `InputError` if it is none."""
     try:
-        return parse_reference(text, CONTAINER_REGISTRY)
+        reference = parse_reference(text, CONTAINER_REGISTRY)
     except ValueError as error:
         raise InputError(
             "invalid-reference",
@@ -47,30 +61,97 @@ def reference_of(text: str) -> Reference:
             why=str(error),
             fix="write HOST/NAME:TAG, or HOST/NAME@sha256:…",
         ) from error
+    if is_default_registry(reference.registry) and "/" not in reference.repository:
+        return replace(reference, repository=f"library/{reference.repository}")
+    return reference
 
 
 def open_registry(scene: Scene, reference: Reference) -> Registry:
     """The registry of a reference, with the user's login there; to be closed after use."""
-    options = FetchOptions(proxy=scene.settings.proxy, ca_bundle=scene.settings.ca_bundle)
-    return Registry(reference.registry, options, login_for(reference.repository))
+    return Registry(reference.registry, _options(scene), login_for(reference.repository))
+
+
+@contextmanager
+def open_places(scene: Scene, reference: Reference) -> Iterator[list[Place]]:
+    """Where an image can be pulled from, in order: the mirrors of the user's settings, the origin.
+
+    `UnavailableError` offline.
+    """
+    if scene.settings.offline:
+        raise UnavailableError("offline", f"{reference} is in a registry", fix="drop --offline")
+    base = registry_base(reference.registry)
+    with ExitStack() as stack:
+        places = []
+        for address in scene.settings.mirrors.candidates(f"{base}{reference.repository}/"):
+            head, _, path = address.partition(_INTERFACE)
+            repository = path.strip("/") or reference.repository
+            mirror = f"{head.rstrip('/')}{_INTERFACE}"
+            host = reference.registry if mirror == base else head.partition("://")[2]
+            registry = Registry(host, _options(scene), login_for(repository), mirror)
+            stack.callback(registry.close)
+            places.append(Place(registry=registry, repository=repository))
+        yield places
+
+
+def _options(scene: Scene) -> FetchOptions:
+    return FetchOptions(proxy=scene.settings.proxy, ca_bundle=scene.settings.ca_bundle)
+
+
+def pull_manifest(places: list[Place], version: str) -> RemoteManifest | None:
+    """The manifest or index under a tag or digest, from the first place that has it."""
+    trouble: UnavailableError | NetworkError | None = None
+    for place in places:
+        try:
+            found = place.registry.manifest(place.repository, version)
+        except (UnavailableError, NetworkError) as error:
+            trouble = trouble or error
+            continue
+        if found is not None:
+            return found
+    if trouble is not None:
+        raise trouble
+    return None
+
+
+def pull_blob(places: list[Place], digest: str, size: int, target: Path) -> None:
+    """A blob into a file, verified, from the first place that has it."""
+    trouble: UnavailableError | NetworkError | None = None
+    for place in places:
+        try:
+            place.registry.write_blob(place.repository, digest, size, target)
+        except (UnavailableError, NetworkError) as error:
+            trouble = trouble or error
+        else:
+            return
+    if trouble is not None:
+        raise trouble
 
 
 def platform_manifest(
-    registry: Registry, reference: Reference, architecture: str
-) -> RemoteManifest:
-    """The manifest of one architecture; an index is followed."""
-    found = registry.manifest(reference.repository, reference.version)
-    if found is not None and found.media_type in {INDEX_TYPE, DOCKER_INDEX_TYPE}:
-        index = parse_index(found.body, str(reference))
-        digests = [one.digest for one in index.manifests if one.architecture == architecture]
-        found = registry.manifest(reference.repository, digests[0]) if digests else None
+    places: list[Place],
+    reference: Reference,
+    architecture: str,
+    version: str | None = None,
+) -> PlatformManifest:
+    """The manifest of one architecture; an index is followed. ``version`` is asked instead."""
+    top = pull_manifest(places, version or reference.version)
+    found, index, there = top, None, ""
+    if top is not None and top.media_type in {INDEX_TYPE, DOCKER_INDEX_TYPE}:
+        index = top
+        members = parse_index(top.body, str(reference)).manifests
+        # What has no platform, or "unknown", is an attestation beside the images.
+        fitting = [one for one in members if one.architecture == architecture and one.is_linux]
+        there = ", ".join(sorted({one.architecture for one in members if one.architecture}))
+        digest = fitting[0].digest if fitting else None
+        found = pull_manifest(places, digest) if digest else None
     if found is None:
         raise UnavailableError(
             "no-image",
             f"{reference} is not in its registry for {architecture}",
+            why=(f"it is there for {there}",) if there else (),
             fix="correct the reference, or push the image",
         )
-    return found
+    return PlatformManifest(manifest=found, index=index)
 
 
 def locked_manifest(registry: Registry, reference: Reference, image: LockedBaseImage) -> list[str]:
@@ -98,29 +179,6 @@ def locked_manifest(registry: Registry, reference: Reference, image: LockedBaseI
         if str(image.digest) not in {str(one.digest) for one in members}:
             wrong.append(f"{image.reference} is locked with an index that does not have it")
     return wrong
-
-
-def push_images(scene: Scene, built: Sequence[BuiltImage], text: str) -> list[str]:
-    """Push one image, or the index of several, to a reference; what was sent, a line each."""
-    reference = reference_of(text)
-    registry = open_registry(scene, reference)
-    lines = []
-    try:
-        sent = 0
-        for image in built:
-            config = describe(CONFIG_TYPE, image.config).digest
-            sent += registry.push_blob(reference.repository, config, image.config)
-            for layer in image.layers:
-                sent += registry.push_blob(reference.repository, layer.digest, layer.path)
-            name = manifest_descriptor(image).digest if len(built) > 1 else reference.version
-            registry.push_manifest(reference.repository, name, MANIFEST_TYPE, image.manifest)
-        if len(built) > 1:
-            index = image_index(built)
-            registry.push_manifest(reference.repository, reference.version, INDEX_TYPE, index)
-    finally:
-        registry.close()
-    lines.append(f"pushed {reference} ({sent} blobs sent), {top_digest(built)}")
-    return lines
 
 
 def login_for(repository: str) -> Callable[[str], tuple[str, str] | None]:

@@ -19,7 +19,7 @@ from lockenv.lockfile import (
 )
 from lockenv.model import DirectoryPin, Lock, LockedPackage
 from lockenv.resolve import render_event
-from lockenv.values import dataclass, replace
+from lockenv.values import dataclass, field, replace
 from lockenv.workflows.alignment import Difference, Steer, solve_aligned
 from lockenv.workflows.assemble import Chosen, locked_packages, with_untouched
 from lockenv.workflows.builds import BuildEnvironments
@@ -47,8 +47,15 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from lockenv.fetch import StoreFetcher, Trail
-    from lockenv.model import CudaComponent, LockedImage, LockedInterpreter, LockedTarget
+    from lockenv.model import (
+        CudaComponent,
+        LockedBaseImage,
+        LockedImage,
+        LockedInterpreter,
+        LockedTarget,
+    )
     from lockenv.resolve import Event
+    from lockenv.workflows.base_images import CellBase
     from lockenv.workflows.cells import Cell, Root
     from lockenv.workflows.moves import Moves
     from lockenv.workflows.project import Project
@@ -60,7 +67,8 @@ if TYPE_CHECKING:
 class Question:
     """One ``lock``, before anything was asked of the world.
 
-    ``asked_targets`` are the cells to solve; None means all.
+    ``asked_targets`` are the cells to solve; None means all. ``bases`` are the base images that
+    cells build on, once they are known.
     """
 
     project: Project
@@ -72,6 +80,7 @@ class Question:
     strict: bool = False
     explain: bool = False
     trace: str | None = None
+    bases: Mapping[str, CellBase] = field(default_factory=dict)
 
     def is_solved(self, cell: Cell) -> bool:
         """Whether this cell is asked again."""
@@ -193,6 +202,7 @@ def search(scene: Scene, question: Question) -> Answer:
             listen=listen,
         )
         scene.progress.started("resolve")
+        question, base_images = _with_bases(scene, question, fetcher)
         system, cells = lock_cells(scene, question, fetcher)
         question = replace(question, cells=tuple(cells.values()))
         try:
@@ -222,8 +232,10 @@ def search(scene: Scene, question: Question) -> Answer:
         system_archives=layer_system.archives,
         interpreters=_interpreters(question),
         cuda_components=components,
+        base_images=base_images,
         images=_images(question),
     )
+    notes += _base_notes(lock)
     every = (*notes, *system.notes, *map(_apart_note, apart))
     return Answer(lock=regrouped(lock), notes=every, trail=trail)
 
@@ -238,6 +250,28 @@ def _with_majors(question: Question, solved: Mapping[str, PythonAnswer]) -> Ques
 
     cells = tuple(replace(cell, cuda_major=major(cell.name)) for cell in question.cells)
     return replace(question, cells=cells)
+
+
+def _with_bases(
+    scene: Scene, question: Question, fetcher: StoreFetcher
+) -> tuple[Question, tuple[LockedBaseImage, ...]]:
+    """The question with the base images of its cells, and the lock's entries of them."""
+    has_base = any(image.base != "scratch" for image in question.project.manifest.images)
+    if not has_base and not (question.former and question.former.base_images):
+        return question, ()
+    from lockenv.workflows.base_images import lock_bases  # noqa: PLC0415 - start-up: most have none
+
+    answer = lock_bases(scene, question, fetcher)
+    return replace(question, bases=answer.by_cell), answer.locked
+
+
+def _base_notes(lock: Lock) -> list[str]:
+    """What `check` will say of base images that bring CUDA (LE703)."""
+    if not lock.base_images:
+        return []
+    from lockenv.workflows.cuda_check import coherence_findings  # noqa: PLC0415 - likewise
+
+    return [f"{one.code}: {one.message}" for one in coherence_findings(lock) if one.code == "LE703"]
 
 
 def _declares_cuda(question: Question) -> bool:

@@ -123,6 +123,11 @@ def lock_cell(
     interpreter: tuple[SystemPackage, ...] = ()
     if cell.interpreter.source == "debian":
         interpreter = (SystemPackage(relation=_PYTHON, origin=cell.table.origin),)
+    status = None
+    if cell.name in question.bases:
+        from lockenv.workflows.base_images import base_status  # noqa: PLC0415 - as above
+
+        status = base_status(question, cell)
     request = SystemRequest(
         target=cell.name,
         system=system,
@@ -135,6 +140,7 @@ def lock_cell(
         native_libraries=native,
         interpreter=interpreter,
         admits=_admits(question, cell, system),
+        base=status,
     )
     world = open_world(scene, question, fetcher, system)
     locked = lock_system(request, world, _kept(question, cell), scene.progress)
@@ -241,19 +247,22 @@ def _kept(question: Question, cell: Cell) -> Kept | None:
 
 def _fitted(question: Question, cell: Cell, answer: LockedSystem) -> Cell:
     """The cell with Debian's Python, where it takes that; its libc must serve its wheels."""
-    if answer.glibc is not None and _numbers(answer.glibc) < _numbers(cell.target.level):
+    base = question.bases.get(cell.name)
+    glibc = answer.glibc or (base.glibc if base else None)
+    if glibc is not None and _numbers(glibc) < _numbers(cell.target.level):
         suite = question.project.manifest.system
         raise InputError(
             "glibc-above-system",
             f"target {cell.name} wants wheels for glibc {cell.target.level}",
-            why=f"libc6 of {suite.suite if suite else 'the system'} is glibc {answer.glibc}",
-            fix=f'write glibc = "{answer.glibc}", or take a newer suite',
+            why=f"libc6 of {suite.suite if suite else 'the system'} is glibc {glibc}",
+            fix=f'write glibc = "{glibc}", or take a newer suite',
         )
     if cell.interpreter.source != "debian":
         return cell
-    if answer.python is None:
+    python = answer.python or (base.python if base else None)
+    if python is None:
         raise _no_debian(question, cell)
-    return with_python(question.project.manifest, cell, answer.python)
+    return with_python(question.project.manifest, cell, python)
 
 
 def _numbers(version: str) -> tuple[int, ...]:

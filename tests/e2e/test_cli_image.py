@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from tests.support.index_server import IndexServer
 
 
-def test_an_image_on_a_base_that_is_not_locked_is_refused(user: User, index: IndexServer) -> None:
+def test_a_base_in_a_registry_that_does_not_answer_is_network_trouble(
+    user: User, index: IndexServer
+) -> None:
     index.publish(wheel("app", "1.0"))
-    manifest = pyproject(index, dependencies=["app"])
-    image = '\n[tool.lockenv.image]\nbase = "registry.example.com/debian:12"\n'
-    user.write("pyproject.toml", manifest + image)
-    user.lockenv("lock")
+    image = '\n[tool.lockenv.image]\nbase = "127.0.0.1:1/debian:12"\n'
+    user.write("pyproject.toml", pyproject(index, dependencies=["app"]) + image)
 
-    answer = user.lockenv("image", status=2)
+    answer = user.lockenv("lock", status=5)
 
-    assert answer.slug == "base-not-locked"
+    assert answer.slug == "registry-trouble"
+    assert not user.lock_path.exists()

@@ -2,6 +2,7 @@
 
 from lockenv.formats.debian.compression import COMPRESSIONS, Readable, decompressed
 from lockenv.formats.debian.deb822 import parse_stanza, parse_stanzas, stanza_spans
+from lockenv.formats.debian.os_release import parse_os_release
 from lockenv.formats.debian.relations import (
     Alternatives,
     Relation,
@@ -33,6 +34,7 @@ __all__ = [
     "decompressed",
     "is_version",
     "parse_date",
+    "parse_os_release",
     "parse_relation",
     "parse_relations",
     "parse_release",

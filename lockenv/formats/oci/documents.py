@@ -22,6 +22,11 @@ DOCKER_INDEX_TYPE = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_CONFIG_TYPE = "application/vnd.docker.container.image.v1+json"
 DOCKER_LAYER_TYPE = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+DOCKER_PLAIN_LAYER_TYPE = "application/vnd.docker.image.rootfs.diff.tar"
+
+#: OCI's config of a manifest that is no image.
+EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
+EMPTY_CONFIG = b"{}"
 
 #: The file ``oci-layout`` of an image layout.
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
@@ -31,7 +36,7 @@ LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 class Descriptor:
     """OCI's pointer to a blob; ``digest`` is ``sha256:…``.
 
-    ``architecture`` and ``variant`` are set in an index.
+    ``architecture``, ``variant`` and ``is_linux`` are set in an index.
     """
 
     media_type: str
@@ -41,6 +46,7 @@ class Descriptor:
     architecture: str = ""
     variant: str = ""
     artifact_type: str = ""
+    is_linux: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +65,8 @@ class ImageConfig:
     ports: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     variant: str = ""
+    volumes: tuple[str, ...] = ()
+    stop_signal: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +92,16 @@ class Index:
 def render_json(value: object) -> bytes:
     """Canonical JSON."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def oci_layer_type(media_type: str) -> str | None:
+    """What OCI calls a layer of this type, whose bytes are the same; None for one that it lacks."""
+    if media_type == DOCKER_LAYER_TYPE:
+        return f"{LAYER_TYPE}+gzip"
+    if media_type == DOCKER_PLAIN_LAYER_TYPE:
+        return LAYER_TYPE
+    known = {LAYER_TYPE, f"{LAYER_TYPE}+gzip", f"{LAYER_TYPE}+zstd"}
+    return media_type if media_type in known else None
 
 
 def layer_type(compression: str) -> str:
@@ -120,26 +138,27 @@ def _descriptor(value: Descriptor) -> dict[str, object]:
     return body
 
 
+def _inner(config: ImageConfig) -> dict[str, object]:
+    """What a container starts with; only what is set."""
+    every: dict[str, object] = {
+        "Env": list(config.env),
+        "Entrypoint": list(config.entrypoint),
+        "Cmd": list(config.cmd),
+        "User": config.user,
+        "WorkingDir": config.workdir,
+        "ExposedPorts": {port: {} for port in config.ports},
+        "Volumes": {path: {} for path in config.volumes},
+        "StopSignal": config.stop_signal,
+        "Labels": dict(config.labels),
+    }
+    return {name: value for name, value in every.items() if value}
+
+
 def render_config(config: ImageConfig) -> bytes:
     """The config document."""
-    inner: dict[str, object] = {}
-    if config.env:
-        inner["Env"] = list(config.env)
-    if config.entrypoint:
-        inner["Entrypoint"] = list(config.entrypoint)
-    if config.cmd:
-        inner["Cmd"] = list(config.cmd)
-    if config.user:
-        inner["User"] = config.user
-    if config.workdir:
-        inner["WorkingDir"] = config.workdir
-    if config.ports:
-        inner["ExposedPorts"] = {port: {} for port in config.ports}
-    if config.labels:
-        inner["Labels"] = dict(config.labels)
     body: dict[str, object] = {
         "architecture": config.architecture,
-        "config": inner,
+        "config": _inner(config),
         "created": config.created,
         "history": [
             {"created": config.created, "created_by": f"lockenv: {name}"} for name in config.history

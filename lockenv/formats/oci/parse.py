@@ -61,6 +61,7 @@ def _descriptor(fields: Fields) -> Descriptor:
         architecture=(platform.text("architecture") or "") if platform else "",
         variant=(platform.text("variant") or "") if platform else "",
         artifact_type=fields.text("artifactType") or "",
+        is_linux=((platform.text("os") or "linux") if platform else "linux") == "linux",
     )
 
 
@@ -114,7 +115,7 @@ def parse_config(text: bytes, name: str) -> ImageConfig:
     texts: Callable[[str], tuple[str, ...]] = lambda key: (  # noqa: E731  one expression, used thrice
         inner.texts(key) if inner.raw(key) is not None else ()
     )
-    ports = inner.raw("ExposedPorts")
+    ports, volumes = inner.raw("ExposedPorts"), inner.raw("Volumes")
     config = ImageConfig(
         architecture=fields.text("architecture") or "",
         created=fields.text("created") or "",
@@ -132,6 +133,8 @@ def parse_config(text: bytes, name: str) -> ImageConfig:
         ports=tuple(sorted(ports)) if isinstance(ports, dict) else (),
         labels=inner.text_table("Labels") if inner.raw("Labels") is not None else {},
         variant=fields.text("variant") or "",
+        volumes=tuple(sorted(volumes)) if isinstance(volumes, dict) else (),
+        stop_signal=inner.text("StopSignal") or "",
     )
     _close(fields, name)
     return config

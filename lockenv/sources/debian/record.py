@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from lockenv.errors import IntegrityError
 from lockenv.model import LockedSystemPackage, sha256
@@ -188,15 +188,27 @@ def is_driver(package: LockedSystemPackage) -> bool:
     return _DRIVER.fullmatch(package.source.partition(" ")[0]) is not None
 
 
-def glibc_level(packages: Iterable[LockedSystemPackage]) -> str | None:
-    """The version of glibc that the locked libc6 is (``2.36``), or None without one."""
+class Versioned(Protocol):
+    """A package of Debian's with a version, wherever it is."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def version(self) -> str:
+        """Its version."""
+
+
+def glibc_level(packages: Iterable[Versioned]) -> str | None:
+    """The version of glibc that their libc6 is (``2.36``), or None without one."""
     for package in packages:
         if package.name == "libc6" and (match := _GLIBC.match(package.version)):
             return match[1]
     return None
 
 
-def python_version(packages: Iterable[LockedSystemPackage]) -> str | None:
+def python_version(packages: Iterable[Versioned]) -> str | None:
     """The version of the interpreter among the packages (``3.11.2``), or None without one."""
     for package in packages:
         if re.fullmatch(r"python3\.\d+-minimal", package.name):

@@ -1,0 +1,250 @@
+"""One registry's connection: authentication (Docker's tokens, RFC 7617), retries, refusals."""
+
+from __future__ import annotations
+
+import base64
+import re
+import time
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from lockenv import __version__
+from lockenv.errors import IntegrityError, NetworkError, UnavailableError
+from lockenv.fetch.transport import trust
+from lockenv.tables.addresses import CONTAINER_REGISTRY, CONTAINER_REGISTRY_LOGIN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from lockenv.fetch.options import FetchOptions
+
+#: Names that references have for the default registry, whose real host is another.
+_ALIASES = {
+    CONTAINER_REGISTRY.removeprefix("registry-1."): CONTAINER_REGISTRY,
+    urlsplit(CONTAINER_REGISTRY_LOGIN).netloc: CONTAINER_REGISTRY,
+}
+_PIECE = 1 << 20
+#: Manifests take some kilobytes; registries refuse more than this.
+LARGEST_MANIFEST = 4 << 20
+#: RFC 9110: ask again; of the server's errors only 501 and 505 are lasting.
+PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, *range(506, 600)})
+#: docker-credential-helpers: the password of this user is an identity token.
+_TOKEN_USER = "<token>"  # noqa: S105  a name, not a secret
+_PARAMETER = re.compile(r'([a-zA-Z_]+)="([^"]*)"')
+
+_LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
+
+
+class RegistryCredentials(Protocol):
+    """Asks who the user is to a registry."""
+
+    def __call__(self, registry: str, /) -> tuple[str, str] | None:
+        """User name and password (or ``<token>`` and an identity token), if any are known."""
+
+
+def registry_base(host: str) -> str:
+    """The address of a registry's interface, ending in ``/v2/``."""
+    real = _ALIASES.get(host, host)
+    bare = real.rpartition(":")[0] if re.search(r":\d+$", real) else real
+    # As Docker does: only a registry on this very machine may speak without TLS.
+    scheme = "http" if bare in _LOOPBACK else "https"
+    return f"{scheme}://{real}/v2/"
+
+
+def is_default_registry(host: str) -> bool:
+    """Whether a reference's host is the default registry, under whichever of its names."""
+    return _ALIASES.get(host, host) == CONTAINER_REGISTRY
+
+
+class Session:
+    """The requests to one registry, to be closed after use. Methods may be called from any thread.
+
+    UnavailableError for refused credentials, NetworkError for passing trouble (after retries).
+    """
+
+    def __init__(
+        self,
+        host: str,
+        options: FetchOptions,
+        credentials: RegistryCredentials,
+        base: str | None = None,
+    ) -> None:
+        """``base`` is the address of a mirror's interface, ending in ``/v2/``."""
+        self.host = host
+        self.base = base or registry_base(host)
+        self._credentials = credentials
+        self.patience = options.patience
+        self._tokens: dict[str, str] = {}
+        self.client = httpx.Client(
+            verify=trust(options.ca_bundle),
+            proxy=options.proxy,
+            trust_env=self.base.startswith("https:"),
+            timeout=httpx.Timeout(options.patience.read, connect=options.patience.connect),
+            headers={"User-Agent": f"lockenv/{__version__}"},
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.client.close()
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        scope: str,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> httpx.Response:
+        """One request, with retries of what may pass; ``path`` is below /v2/ or a whole address."""
+        pauses = self.patience.pauses()
+        url = urljoin(self.base, path)
+        while True:
+            try:
+                answer = self.once(method, url, scope, headers or {}, content)
+            except httpx.TransportError as error:
+                self.pause(pauses, error)
+                continue
+            if answer.status_code not in PASSING:
+                return answer
+            self.pause(pauses, httpx.ReadError(f"status {answer.status_code}"))
+
+    def once(
+        self, method: str, url: str, scope: str, headers: Mapping[str, str], content: bytes | None
+    ) -> httpx.Response:
+        """One request without retries, but for the answer to a challenge."""
+
+        def ask() -> httpx.Response:
+            request = self.client.build_request(
+                method, url, headers={**headers, **self.authorization(scope)}, content=content
+            )
+            # Blobs often lie on another host; it gets no credentials, as httpx drops them.
+            follow = method in {"GET", "HEAD"}
+            answer = self.client.send(request, stream=True, follow_redirects=follow)
+            try:
+                return _read_whole(answer)
+            finally:
+                answer.close()
+
+        answer = ask()
+        if answer.status_code == 401:
+            self.authenticate(answer, scope)
+            answer = ask()
+        return answer
+
+    def authorization(self, scope: str) -> dict[str, str]:
+        """The header for a scope, where a token is known."""
+        token = self._tokens.get(scope)
+        return {"Authorization": token} if token else {}
+
+    def authenticate(self, refused: httpx.Response, scope: str) -> None:
+        """Follow the challenge of a refusal (RFC 9110, 11.6.1; Docker's token specification)."""
+        challenge = refused.headers.get("WWW-Authenticate", "")
+        kind = challenge.partition(" ")[0].lower()
+        if scope in self._tokens and kind == "basic":
+            raise self._denied(refused)
+        login = self._credentials(self.host)
+        if kind == "basic" and login is not None:
+            pair = base64.b64encode(":".join(login).encode()).decode()
+            self._tokens[scope] = f"Basic {pair}"
+        elif kind == "bearer":
+            self._tokens[scope] = f"Bearer {self._token(challenge, scope, login, refused)}"
+        else:
+            raise self._denied(refused)
+
+    def _token(
+        self,
+        challenge: str,
+        scope: str,
+        login: tuple[str, str] | None,
+        refused: httpx.Response,
+    ) -> str:
+        asked = dict(_PARAMETER.findall(challenge))
+        realm = asked.get("realm", "")
+        if urlsplit(realm).scheme not in {"https", urlsplit(self.base).scheme}:
+            raise self._denied(refused)
+        fields = [("service", asked.get("service", ""))]
+        if login is not None and login[0] == _TOKEN_USER:
+            form = {
+                "grant_type": "refresh_token",
+                "refresh_token": login[1],
+                "client_id": "lockenv",
+                "service": asked.get("service", ""),
+                "scope": scope,
+            }
+            answer = self.client.post(realm, data=form)
+        else:
+            scopes = [("scope", one) for one in scope.split(" ")]
+            answer = self.client.get(realm, params=[*fields, *scopes], auth=login)
+        if answer.status_code != 200:
+            raise self._denied(answer)
+        body = answer.json()
+        token = body.get("token") or body.get("access_token")
+        if not isinstance(token, str):
+            raise self._denied(answer)
+        return token
+
+    def pause(self, pauses: Iterator[float], error: Exception) -> None:
+        """Wait for the next attempt; NetworkError where patience has ended."""
+        pause = next(pauses, None)
+        if pause is None:
+            raise NetworkError(
+                "registry-trouble",
+                f"the registry {self.host} did not answer as it should, several times",
+                why=(str(error) or type(error).__name__,),
+                fix="run the command again later",
+            ) from error
+        time.sleep(pause)
+
+    def expect(self, answer: httpx.Response, *statuses: int) -> None:
+        """Refuse an answer of another status."""
+        if answer.status_code in statuses:
+            return
+        if answer.status_code in {401, 403}:
+            raise self._denied(answer)
+        answer.read()
+        raise UnavailableError(
+            "registry-refused",
+            f"the registry {self.host} refused a request",
+            why=(
+                f"{answer.request.method} {answer.request.url.path}: status {answer.status_code}",
+                answer.text[:300],
+            ),
+            fix="check the image reference",
+        )
+
+    def _denied(self, answer: httpx.Response) -> UnavailableError:
+        return UnavailableError(
+            "registry-denied",
+            f"the registry {self.host} does not let you do this",
+            why=(f"{answer.request.method} {answer.request.url.path}: {answer.status_code}",),
+            fix=f"docker login {self.host}, or podman login {self.host}",
+        )
+
+    def mismatch(self, what: str, expected: str, received: str) -> IntegrityError:
+        """What to say of bytes that are not those of their digest."""
+        return IntegrityError(
+            "digest-mismatch",
+            f"the registry {self.host} sent other bytes than were asked for",
+            why=(what, f"expected {expected}", f"received {received}"),
+            fix="do not use this registry; ask its keeper",
+        )
+
+
+def _read_whole(answer: httpx.Response) -> httpx.Response:
+    """The answer with its body, which is cut where it is longer than any document may be."""
+    body = bytearray()
+    for piece in answer.iter_bytes(_PIECE):
+        body += piece
+        if len(body) > LARGEST_MANIFEST:
+            break
+    headers = [
+        (name, value)
+        for name, value in answer.headers.items()
+        if name not in {"content-encoding", "content-length", "transfer-encoding"}
+    ]
+    return httpx.Response(
+        answer.status_code, headers=headers, content=bytes(body), request=answer.request
+    )
