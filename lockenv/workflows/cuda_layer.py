@@ -24,6 +24,7 @@ from lockenv.sources.cuda import (
     can_have_cuda,
     check_declaration,
     component_requirements,
+    cpu_build_notes,
     describe_python,
     driver_note,
     explain,
@@ -344,9 +345,12 @@ def cuda_notes(question: Question, solved: Mapping[str, PythonAnswer]) -> list[s
         before = former.get(name)
         is_new = before is None or before.needs.get("driver") != cuda.needs.get("driver")
         fleet = cuda.declared.fleet
+        declared_nothing = cuda.declared.cuda is None
         if is_new and (fleet is None or fleet.driver is None):
             note = driver_note(name, cuda.needs)
             notes += [note] if note else []
+        if declared_nothing and name not in former:
+            notes += cpu_build_notes(cuda.found, answer.cell.target.platform.machine, name)
         lines = [f"{line} ({name})" for line in unprovided_lines(cuda.found.verdict.unprovided)]
         if lines and word == "error":
             raise NoSolutionError(

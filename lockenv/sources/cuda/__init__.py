@@ -24,7 +24,13 @@ from lockenv.sources.cuda.examine import Unprovided, Verdict, examine
 from lockenv.sources.cuda.facts import CandidateFacts, WheelFile, side_facts
 from lockenv.sources.cuda.guarded import GuardedSource, Wishes
 from lockenv.sources.cuda.learn import Desk
-from lockenv.sources.cuda.locked import declared_facts, driver_note, lock_facts, needed_facts
+from lockenv.sources.cuda.locked import (
+    cpu_build_notes,
+    declared_facts,
+    driver_note,
+    lock_facts,
+    needed_facts,
+)
 from lockenv.sources.cuda.messages import (
     collision_error,
     explain,
@@ -72,6 +78,7 @@ __all__ = [
     "collision_error",
     "component_requirements",
     "confirm_components",
+    "cpu_build_notes",
     "declared_facts",
     "describe_python",
     "driver_note",

@@ -251,6 +251,9 @@ def facts_from_range(wheel: WheelFile) -> CandidateFacts | None:
     row = wheels().range_of(wheel.package, wheel.version, wheel.machine)
     if row is None or not wheel.is_wheel or not wheel.platform.endswith(_CUDA_PLATFORMS):
         return None
+    # What was read from wheels is a machine's, and Linux's: torch for Windows is a CPU build.
+    if row.machine is not None and "linux" not in wheel.platform:
+        return None
     return CandidateFacts(
         majors=(row.major,) if row.major else (),
         archs=row.archs,

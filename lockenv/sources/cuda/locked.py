@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lockenv.model import CudaFacts
 from lockenv.sources.cuda.world import ptx_branch, release_of, toolkit_text
-from lockenv.tables.cuda import Driver, capability_key, covers, drivers
+from lockenv.tables.cuda import Driver, capability_key, covers, drivers, wheels
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lockenv.model import Cuda
     from lockenv.sources.cuda.declaration import Fleet
     from lockenv.sources.cuda.facts import CandidateFacts
+    from lockenv.sources.cuda.strategy import CudaResolution
 
 
 def declared_facts(cuda: Cuda | None) -> dict[str, str | tuple[str, ...]]:
@@ -77,6 +78,24 @@ def driver_note(target: str, needs: Mapping[str, str | tuple[str, ...]]) -> str 
         return None
     branch = Driver(floor).branch
     return f"{target} now needs driver >= {branch}: set cuda.driver to your fleet's"
+
+
+def cpu_build_notes(found: CudaResolution, machine: str, target: str) -> list[str]:
+    """A line for each package that is a CPU build although nobody asked for one."""
+    notes = []
+    for name in sorted(wheels().gpu_projects & set(found.versions)):
+        version = found.versions[name]
+        facts = found.facts.get(name)
+        if facts is None or facts.majors or "+cpu" in version:
+            continue
+        spans = [
+            str(row.versions)
+            for row in wheels().ranges
+            if row.package == name and row.major and row.machine in {None, machine}
+        ]
+        known = f": {name}{spans[-1]} has CUDA there" if spans else ""
+        notes.append(f"{name} {version} is a CPU build for {target}{known}")
+    return notes
 
 
 def _driver_floor(

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from lockenv.errors import NoSolutionError
+from lockenv.resolve import Rejected
 from lockenv.sources.cuda.declaration import Fleet
 from lockenv.sources.cuda.strategy import (
     PYPI,
@@ -19,13 +20,15 @@ from lockenv.values import replace
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
-    from lockenv.resolve import Rejected, Resolution, Root
+    from lockenv.resolve import Resolution, Root
     from lockenv.sources.cuda.collisions import Collision
     from lockenv.sources.cuda.examine import Unprovided
     from lockenv.sources.cuda.strategy import Attempt, CudaAsk, Means
 
 #: How many lines of one kind a message has before it says "and more".
 _LINES = 6
+_RELAX = "relax one of these; none of the simple changes that were tried is enough"
+_WITH_CUDA = "remove cuda = false, or name an index of CPU builds for it in [sources]"
 #: The source that has a compiler of every major.
 _ARCHIVES = "redistributable"
 #: How many ways out are tried: each is a resolution of its own.
@@ -45,6 +48,8 @@ def explain(
     blamed = _blamed(attempts)
     fleet = ask.fleet or Fleet()
     why = list(_reasons(ask, attempts, blamed))
+    if blamed is not None:
+        why += _unusable_lines(means, blamed)
     why += [f"you declared {line}" for line in _declared(ask, fleet)]
     lines = [
         f"you ask for {_asked(root, ask)}"
@@ -52,9 +57,11 @@ def explain(
         for root in ([blamed] if blamed is not None else ask.roots)
     ]
     why += list(dict.fromkeys(lines))[:_LINES]
-    return NoSolutionError(
-        "no-solution", _what(ask, fleet, blamed), why=why, fix=_fixes(ask, means)
-    )
+    fixes = _fixes(ask, means)
+    if blamed is not None and any("a CPU build" in reason for reason in lacking):
+        name = blamed.requirement.identifier.name
+        fixes = [f"name an index with CUDA builds of {name} in [sources] ({name} …+cuNNN)", *fixes]
+    return NoSolutionError("no-solution", _what(ask, fleet, blamed), why=why, fix=fixes or [_RELAX])
 
 
 def _asked(root: Root, ask: CudaAsk) -> str:
@@ -127,6 +134,17 @@ def _reasons(ask: CudaAsk, attempts: Sequence[Attempt], blamed: Root | None) -> 
             yield from (f"  {line}" for line in _below(attempt, shown))
 
 
+def _unusable_lines(means: Means, root: Root) -> list[str]:
+    """In a line each, why versions were no candidates at all: another Python, no wheel.
+
+    These are asked for nowhere else: CUDA ruled out all that were left.
+    """
+    identifier = root.requirement.identifier
+    rows = means.sources[PYPI].rejections(identifier)
+    short = [Rejected(row.version, row.reason.partition(":")[0]) for row in rows if row.version]
+    return [f"  {line}" for line in rejection_lines(identifier.name, short)[:2]]
+
+
 def _left_out(fleet: Fleet, attempts: Sequence[Attempt]) -> Iterator[str]:
     """The majors that the driver could run and the compiler cannot, with the reason."""
     tried = {attempt.world.major for attempt in attempts}
@@ -174,7 +192,7 @@ def _fixes(ask: CudaAsk, means: Means) -> list[str]:
         found = _answer(other, means)
         if found is not None:
             fixes.append(text(found))
-    return fixes or ["relax one of these; none of the simple changes that were tried is enough"]
+    return fixes
 
 
 def _answer(ask: CudaAsk, means: Means) -> CudaResolution | None:
@@ -197,7 +215,7 @@ def _ways(ask: CudaAsk, means: Means) -> Iterator[_Way]:
         roots = (*ask.roots[:number], *loose, *ask.roots[number + 1 :])
         yield _version_of(identifier.name), replace(ask, roots=roots)
     if ask.refuses_cuda:
-        yield lambda _: "remove cuda = false", replace(ask, refuses_cuda=False)
+        yield lambda _: _WITH_CUDA, replace(ask, refuses_cuda=False)
         return
     yield from _wider(ask, ask.fleet or Fleet())
     yield from _fewer(ask)

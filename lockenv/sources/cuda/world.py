@@ -14,7 +14,7 @@ from lockenv.sources.cuda.virtual import (
     VirtualRequirement,
     gpu,
 )
-from lockenv.tables.cuda import Driver, components, drivers, minor_of, wheels
+from lockenv.tables.cuda import Driver, components, covers, drivers, minor_of, wheels
 from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
@@ -99,9 +99,8 @@ class World:
         reason = f" ({facts.how[0]})" if facts.how else ""
         if facts.is_cpu_build or (not facts.majors and package in wheels().gpu_projects):
             if self.fleet.is_gpu_target and package in wheels().gpu_projects:
-                yield VirtualRequirement(
-                    MAJOR, (NO_CUDA,), f"a target without GPU: it is a CPU build{reason}"
-                )
+                words = f"a target without GPU: it is a CPU build, LE701{reason}"
+                yield VirtualRequirement(MAJOR, (NO_CUDA,), words)
             return
         if facts.majors:
             yield self._major(facts, reason)
@@ -111,7 +110,7 @@ class World:
             yield self._driver(self.fleet.driver, facts, reason)
         # Code for one architecture only is a side library of some other package's (an attention
         # kernel for one GPU, loaded on that one), unless the user asks for it.
-        if len(facts.archs) + len(facts.ptx) > 1 or package in self.roots:
+        if len(facts.archs) + len(facts.ptx) != 1 or package in self.roots:
             yield from self._gpus(facts, reason)
 
     def _major(self, facts: CandidateFacts, reason: str) -> VirtualRequirement:
@@ -137,6 +136,9 @@ class World:
         for capability in self.fleet.capabilities:
             runs = facts.runs_on(capability)
             if runs is None:
+                if not self.fleet.ptx and not _is_known_to(facts.toolkit, capability):
+                    words = f"a GPU that toolkit {facts.toolkit} compiles for{reason}"
+                    yield VirtualRequirement(gpu(capability), (), words)
                 continue
             by_ptx = not runs and self._compiles(facts, capability)
             text = f"a GPU with code in it ({codes}{compiled}{reason and '; ' + reason[2:-1]})"
@@ -150,6 +152,12 @@ class World:
         branch = ptx_branch(facts)
         driver = self.fleet.driver
         return driver is None or branch is None or driver.branch >= branch
+
+
+def _is_known_to(toolkit: str | None, capability: str) -> bool:
+    """Whether a toolkit's compiler can make machine code that runs on a GPU; yes where unknown."""
+    row = drivers().toolkit_archs.get(toolkit or "")
+    return row is None or any(covers(code, capability) for code in row.capabilities)
 
 
 def refusal(unmet: Iterable[VirtualRequirement]) -> str:

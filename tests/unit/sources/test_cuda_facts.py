@@ -7,6 +7,7 @@ import pytest
 from lockenv.sources.cuda import CandidateFacts, Desk, WheelFile, facts_of_file, read_wheel_facts
 from lockenv.sources.cuda.facts import (
     code_for,
+    facts_from_range,
     facts_from_requirements,
     facts_from_version,
     plain_soname,
@@ -161,3 +162,18 @@ def test_machine_code_serves_newer_minors_and_ptx_newer_majors() -> None:
     assert facts.runs_on("9.0") is False
     assert facts.can_compile_for("12.0")
     assert CandidateFacts().runs_on("8.0") is None
+
+
+def test_what_linux_wheels_hold_says_nothing_of_windows() -> None:
+    name = "torch-2.16.0-cp312-cp312-{}.whl"
+    found = {
+        tag: facts_from_range(
+            WheelFile(package="torch", version="2.14.7", file=name.format(tag), sha256=None)
+        )
+        for tag in ("manylinux_2_28_x86_64", "win_amd64")
+    }
+
+    linux = found["manylinux_2_28_x86_64"]
+    assert linux is not None
+    assert linux.majors == (13,)
+    assert found["win_amd64"] is None
