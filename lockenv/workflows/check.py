@@ -248,7 +248,12 @@ def drift(project: Project, lock: Lock) -> list[Finding]:
         for cell in cells
     }
     images = image_requests(manifest, [cell.target for cell in cells])
-    return stale(lock, asked, images, project.line)
+    found = stale(lock, asked, images, project.line)
+    if manifest.follow is not None:
+        from lockenv.workflows.following import follow_findings  # noqa: PLC0415 - start-up
+
+        found += follow_findings(manifest, lock)
+    return found
 
 
 def judged(project: Project, findings: list[Finding]) -> list[Finding]:

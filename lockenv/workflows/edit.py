@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockenv.errors import InputError
-from lockenv.manifest import Where, add_requirement, parse_manifest, remove_requirement
+from lockenv.manifest import Where, add_requirement, remove_requirement
 from lockenv.values import dataclass
 from lockenv.workflows.files import read_text, write_atomically
 from lockenv.workflows.lock import LockOptions, lock
-from lockenv.workflows.project import Project, find_project, load_beside
+from lockenv.workflows.project import find_project, project_of
 from lockenv.workflows.sync import SyncOptions, sync
 
 if TYPE_CHECKING:
@@ -56,11 +56,11 @@ def edit(scene: Scene, options: EditOptions) -> EditOutcome:
     change = add_requirement if options.verb == "add" else remove_requirement
     for requirement in options.requirements:
         edited = change(edited, name, requirement, where)
-    manifest = parse_manifest(name, edited, load=lambda path: load_beside(root, path))
+    project = project_of(root, name, edited)
     if not options.lock:
         write_atomically(root / name, edited)
         return EditOutcome(summary=f"{name} written")
-    outcome = lock(scene, LockOptions(dry_run=True), Project(root, manifest))
+    outcome = lock(scene, LockOptions(dry_run=True), project)
     if edited != text:
         write_atomically(root / name, edited)
     write_atomically(root / "lockenv.lock", outcome.text)

@@ -141,6 +141,10 @@ def answer(scene: Scene, question: Question) -> Answer:
     """The lock that answers a question with the least moved."""
     new = answered_by_former(question)
     found = Answer(new, trail=()) if new is not None else search(scene, question)
+    if question.project.manifest.follow is not None:
+        from lockenv.workflows.following import refuse_unfollowed  # noqa: PLC0415 - start-up
+
+        refuse_unfollowed(question.project.manifest, found.lock)
     refuse_unknown(question.moves, question.former, found.lock)
     return found
 

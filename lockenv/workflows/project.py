@@ -76,7 +76,21 @@ def read_project(start: Path) -> Project:
     text = read_text(root / name)
     if text is None:
         raise InputError("no-manifest", f"{name} vanished while it was read", fix="run it again")
-    return Project(root, parse_manifest(name, text, load=lambda path: load_beside(root, path)))
+    return project_of(root, name, text)
+
+
+def project_of(root: Path, name: str, text: str) -> Project:
+    """The project that a manifest's text describes, with what the lock that it follows adds."""
+
+    def load(path: str) -> str | None:
+        return load_beside(root, path)
+
+    manifest = parse_manifest(name, text, load=load)
+    if manifest.follow is not None:
+        from lockenv.workflows.following import with_followed  # noqa: PLC0415 - start-up: few follow
+
+        manifest = with_followed(manifest, load)
+    return Project(root, manifest)
 
 
 def load_beside(root: Path, path: str) -> str | None:

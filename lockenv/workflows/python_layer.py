@@ -306,7 +306,12 @@ class PythonLayer:
         )
 
     def _pins(self, cell: Cell) -> dict[str, Pin]:
-        """What the former lock has for the cell."""
+        """What the followed lock has for the cell, or the former one."""
+        if self._manifest.follow is not None:
+            from lockenv.workflows.following import followed_pins  # noqa: PLC0415 - start-up
+
+            pins = followed_pins(self._manifest, cell.target)
+            return {name: Pin(pin.version, pin.hashes) for name, pin in pins.items()}
         if self._former is None:
             return {}
         found = {}

@@ -20,7 +20,7 @@ from lockenv.lockfile import (
 from lockenv.model import DirectoryPin, Lock, LockedPackage
 from lockenv.resolve import render_event
 from lockenv.values import dataclass, field, replace
-from lockenv.workflows.alignment import Difference, Steer, solve_aligned
+from lockenv.workflows.alignment import Difference, Solve, Steer, solve_aligned
 from lockenv.workflows.assemble import Chosen, locked_packages, with_untouched
 from lockenv.workflows.builds import BuildEnvironments
 from lockenv.workflows.cells import locked_target
@@ -374,6 +374,8 @@ def _solve(
         return layer.solve(cells[cell], steer, moved[cell])
 
     align = question.project.manifest.align
+    if question.project.manifest.follow is not None:
+        return _followed(question, cells, solve)
     staying = {
         name: {
             package: version for package, version in versions.items() if package not in moved[name]
@@ -394,6 +396,19 @@ def _solve(
     free = {name: Steer(fixed=asked, preferred=staying[name]) for name in cells}
     solved, apart = solve_aligned(list(cells), solve, free, kept=staying, align=align)
     return solved, apart, _moved_notes(staying, solved)
+
+
+def _followed(
+    question: Question, cells: Mapping[str, Cell], solve: Solve[PythonAnswer]
+) -> tuple[dict[str, PythonAnswer], tuple[Difference, ...], list[str]]:
+    """The versions of the lock that is followed bind: what they do not admit, has no solution."""
+    from lockenv.workflows.following import followed_versions  # noqa: PLC0415 - start-up: few follow
+
+    targets = [cell.target for cell in cells.values()]
+    versions = followed_versions(question.project.manifest, targets) or {}
+    steers = {name: Steer(fixed=versions[name], preferred=versions[name]) for name in cells}
+    solved, apart = solve_aligned(list(cells), solve, steers, kept=versions, align="off")
+    return solved, apart, []
 
 
 @contextmanager

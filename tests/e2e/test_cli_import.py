@@ -1,0 +1,174 @@
+"""People come from other tools, and some stay with them: `init`, `import`, `follow`, `export`."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from typing import TYPE_CHECKING
+
+from tests.support.commands import User
+from tests.support.index_server import serve_index
+from tests.support.projects import MINOR, PLATFORM, pyproject
+from tests.support.wheels import wheel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.index_server import IndexServer
+
+
+def two_versions(index: IndexServer) -> None:
+    """``lib`` 1.0 and 2.0, and an ``app`` that needs it."""
+    for version in ("1.0", "2.0"):
+        index.publish(wheel("lib", version))
+    index.publish(wheel("app", "1.0", requires=["lib"]))
+
+
+def uv_lock(index: IndexServer, version: str, digest: str = "") -> str:
+    """A uv.lock of a project that asks for ``app``."""
+    registry = f'source = {{ registry = "{index.url}" }}'
+    wheels = f'wheels = [{{ url = "x", hash = "sha256:{digest}" }}]' if digest else ""
+    return f"""
+version = 1
+requires-python = ">={MINOR}"
+[[package]]
+name = "demo-project"
+version = "0.1"
+source = {{ virtual = "." }}
+[package.metadata]
+requires-dist = [{{ name = "app" }}]
+[[package]]
+name = "app"
+version = "1.0"
+{registry}
+[[package]]
+name = "lib"
+version = "{version}"
+{registry}
+{wheels}
+"""
+
+
+def locked(user: User) -> dict[str, str]:
+    lock = tomllib.loads(user.lock_path.read_text(encoding="utf-8"))
+    return {one["name"]: one["version"] for one in lock["packages"]}
+
+
+def test_a_project_of_uvs_comes_over_with_its_pins(tmp_path: Path) -> None:
+    user = User(tmp_path)
+    with serve_index() as index:
+        two_versions(index)
+        user.write(
+            "pyproject.toml",
+            '[project]\nname = "demo-project"\nversion = "0.1"\n'
+            f'requires-python = ">={MINOR}"\ndependencies = ["app"]\n'
+            f'[[tool.uv.index]]\nname = "local"\nurl = "{index.url}"\ndefault = true\n',
+        )
+        user.write("uv.lock", uv_lock(index, "1.0"))
+
+        begun = user.lockenv("init", "--python", MINOR)
+        stale = user.lockenv("check", status=1)
+        user.lockenv("lock")
+        user.lockenv("check")
+
+    assert "2 pins" in begun.out
+    assert "LE105" in stale.out
+    assert locked(user) == {"app": "1.0", "lib": "1.0"}
+    assert "preferences" not in user.read("lockenv.lock")
+
+
+def test_an_import_adds_what_is_missing_and_says_what_did_not_map(tmp_path: Path) -> None:
+    user = User(tmp_path)
+    with serve_index() as index:
+        two_versions(index)
+        user.write("pyproject.toml", pyproject(index, dependencies=["app"]))
+        user.lockenv("lock")
+        assert locked(user)["lib"] == "2.0"
+        user.write(
+            "build.envd",
+            'def build():\n    install.python_packages(["app", "lib"])\n    run(["make"])\n',
+        )
+        user.write("requirements.txt", "lib==1.0 --hash=sha256:aa\n    # via app\n")
+
+        envd = user.lockenv("import", "build.envd")
+        compiled = user.lockenv("import", "requirements.txt")
+        user.lockenv("lock")
+
+    assert "added lib" in envd.out
+    assert "build.envd:3: run: make did not map" in envd.err
+    assert "1 pins" in compiled.out
+    assert locked(user)["lib"] == "1.0"
+    assert user.lockenv("import", "nothing.txt", status=2).slug == "no-file"
+    user.write("notes.md", "x")
+    assert user.lockenv("import", "notes.md", status=2).slug == "unknown-file"
+
+
+def test_a_lock_that_is_followed_stays_in_charge(tmp_path: Path) -> None:
+    user = User(tmp_path)
+    with serve_index() as index:
+        two_versions(index)
+        user.write(
+            "pyproject.toml",
+            pyproject(index, dependencies=["app"], tool='follow = "uv.lock"'),
+        )
+        assert user.lockenv("lock", status=2).slug == "missing-file"
+
+        user.write("uv.lock", uv_lock(index, "1.0"))
+        user.lockenv("lock", "--upgrade")
+        user.lockenv("check")
+        assert locked(user) == {"app": "1.0", "lib": "1.0"}
+
+        user.write("uv.lock", uv_lock(index, "2.0"))
+        assert "error[LE109]: uv.lock has lib 2.0" in user.lockenv("check", status=1).out
+        assert user.lockenv("sync", status=1).slug == "stale-lock"
+        user.lockenv("lock")
+        user.lockenv("check")
+        assert locked(user)["lib"] == "2.0"
+
+        user.write("uv.lock", uv_lock(index, "2.0", digest="ab" * 32))
+        assert "does not list" in user.lockenv("check", status=1).out
+        user.write("uv.lock", uv_lock(index, "2.0").replace('name = "lib"', 'name = "other"'))
+        assert user.lockenv("lock", status=2).slug == "LE109"
+
+
+def test_declared_exports_are_kept_fresh_and_gated(tmp_path: Path) -> None:
+    user = User(tmp_path)
+    tables = """
+[[tool.lockenv.export]]
+format = "pylock"
+output = "pylock.toml"
+
+[[tool.lockenv.export]]
+format = "kubernetes"
+output = "deploy/job.yaml"
+options = { kind = "job", image = "r.example.com/app@sha256:%s" }
+
+[[tool.lockenv.export]]
+format = "github-matrix"
+output = "matrix.json"
+
+[[tool.lockenv.export]]
+format = "cyclonedx"
+output = "bom.json"
+""" % ("ab" * 32)
+    with serve_index() as index:
+        two_versions(index)
+        text = pyproject(index, dependencies=["app"], tables=tables, targets=[PLATFORM])
+        user.write("pyproject.toml", text)
+        user.lockenv("lock")
+        user.lockenv("check")
+
+    assert "kind: Job" in user.read("deploy/job.yaml")
+    assert json.loads(user.read("matrix.json"))["include"][0]["target"] == PLATFORM
+    assert len(json.loads(user.read("bom.json"))["components"]) == 3
+    user.write("deploy/job.yaml", "kind: Pod\n")
+    stale = user.lockenv("check", status=1)
+    assert "error[LE113]: deploy/job.yaml" in stale.out
+    fresh = user.lockenv("export", "cyclonedx", "-o", "bom.json", "--check")
+    assert "fresh" in fresh.err
+    foreign = user.lockenv("export", "compose", "--kind", "job", status=2)
+    assert "--kind means nothing for compose" in foreign.err
+    user.write(
+        "pyproject.toml", text.replace('image = "r.example.com/app@sha256:', 'image = "r/x@')
+    )
+    assert "carries no digest" in user.lockenv("check", status=1).out
