@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from lockenv.errors import IntegrityError, NetworkError, SourceError, UnavailableError
 from lockenv.fetch.addresses import redacted
@@ -84,11 +85,17 @@ class Downloads:
     """Brings files into one store."""
 
     def __init__(
-        self, store: Store, transport: Callable[[], Transport], patience: Patience
+        self,
+        store: Store,
+        transport: Callable[[], Transport],
+        patience: Patience,
+        unreachable: set[str] | None = None,
     ) -> None:
         self._store = store
         self._transport = transport
         self._patience = patience
+        #: Hosts that could not be reached before: they are asked last.
+        self._unreachable = set() if unreachable is None else unreachable
 
     def blob(self, wanted: Wanted, addresses: Sequence[str]) -> Path:
         """The file with the wanted digest, from the first address that has it.
@@ -104,11 +111,14 @@ class Downloads:
                 fix="run `lockenv lock`, which asks the indexes again",
             )
         troubles: list[SourceError | IntegrityError] = []
-        for address in addresses:
+        for address in sorted(addresses, key=lambda one: urlsplit(one).netloc in self._unreachable):
             try:
                 return self._from_address(wanted, address)
             except (SourceError, IntegrityError) as error:
                 troubles.append(error)
+                # The only place there is keeps all patience.
+                if isinstance(error, NetworkError) and len(addresses) > 1:
+                    self._unreachable.add(urlsplit(address).netloc)
         raise next((one for one in troubles if isinstance(one, IntegrityError)), troubles[0])
 
     def _from_address(self, wanted: Wanted, address: str) -> Path:
@@ -166,7 +176,9 @@ class Downloads:
             arrival.restart()
             arrival.take(_read(local, limit))
             return
-        pauses = self._patience.pauses()
+        # Whoever could not be reached before is asked, and not waited for.
+        known = urlsplit(address).netloc in self._unreachable
+        pauses = iter(()) if known else self._patience.pauses()
         arrival.tag = None
         while True:
             before = arrival.size

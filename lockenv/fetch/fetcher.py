@@ -67,6 +67,7 @@ class StoreFetcher:
         self._closed = False
         self._no_ranges: set[str] = set()
         self._has_open_ends = False
+        self._unreachable: set[str] = set()
 
     def close(self) -> None:
         """Forget what has not begun, wait for what has, end all threads and connections."""
@@ -203,7 +204,7 @@ class StoreFetcher:
             if stored is None:
                 raise offline_error(url)
         elif stored is None or not self._is_fresh(key, stored[0]):
-            answer, address = self._ask(addresses, stored, accept, limit)
+            answer, address = self._ask(url, addresses, stored, accept, limit)
             now = self._clock()
             if answer.status == 304 and stored is not None:
                 page, body = stored
@@ -230,21 +231,41 @@ class StoreFetcher:
 
     def _ask(
         self,
+        url: str,
         addresses: tuple[str, ...],
         stored: tuple[StoredPage, bytes] | None,
         accept: str,
         limit: int,
     ) -> tuple[Answer, str]:
-        """The first address that has the page; the last answer where none has."""
-        for address in addresses[:-1]:
+        """The first address that has the page; else what the origin said, or the last that spoke.
+
+        An address that cannot be reached may have it: then that is told, unless the origin spoke.
+        """
+        origin = addresses.index(url) if url in addresses else len(addresses)
+        said: dict[str, Answer] = {}
+        trouble: SourceError | None = None
+        for address in self._reachable_first(addresses):
             try:
                 answer = self._ask_one(address, stored, accept, limit)
-            except NetworkError:
+            except SourceError as error:
+                # What stands after the origin is nobody's word: whatever is wrong there, let it be.
+                if not isinstance(error, NetworkError) and addresses.index(address) <= origin:
+                    raise
                 self._has_open_ends = True
+                self._unreachable.add(urlsplit(address).netloc)
+                trouble = trouble or error
                 continue
             if answer.status in {200, 304}:
                 return answer, address
-        return self._ask_one(addresses[-1], stored, accept, limit), addresses[-1]
+            said[address] = answer
+        if url not in said and trouble is not None:
+            raise trouble
+        last = url if url in said else next(reversed(said))
+        return said[last], last
+
+    def _reachable_first(self, addresses: tuple[str, ...]) -> list[str]:
+        """In order, but for those on hosts that could not be reached before: they come last."""
+        return sorted(addresses, key=lambda one: urlsplit(one).netloc in self._unreachable)
 
     def _ask_one(
         self, address: str, stored: tuple[StoredPage, bytes] | None, accept: str, limit: int
@@ -441,4 +462,4 @@ class StoreFetcher:
     def _downloads(self) -> Downloads:
         from lockenv.fetch.blobs import Downloads  # noqa: PLC0415 - start-up, see line.py
 
-        return Downloads(self.store, self._line.open, self._options.patience)
+        return Downloads(self.store, self._line.open, self._options.patience, self._unreachable)

@@ -1,7 +1,7 @@
 """The user's own settings: where bytes come from and where they go, never what is locked."""
 
 from lockenv.settings.credentials import Credentials, read_credentials
-from lockenv.settings.mirrors import Mirrors
+from lockenv.settings.mirrors import Mirrors, parse_prefix
 from lockenv.settings.reading import Settings, config_files, read_settings
 from lockenv.settings.registries import RegistryLogin, RegistryLogins, read_registry_logins
 
@@ -12,6 +12,7 @@ __all__ = [
     "RegistryLogins",
     "Settings",
     "config_files",
+    "parse_prefix",
     "read_credentials",
     "read_registry_logins",
     "read_settings",

@@ -17,27 +17,38 @@ class Mirrors:
 
     A prefix covers whole parts of a path: ``https://a.example/x`` covers ``…/x/y``, not ``…/xy``.
     Of several that cover an address the longest holds. The origin itself is asked, and last, only
-    with ``fallback``. Both sides are as `parse_prefix` gives them.
+    with ``fallback``. ``spares`` are asked after the origin, where that is asked at all: they are
+    what the machine itself knows, and the user did not say. Both sides are as `parse_prefix` gives
+    them.
     """
 
     prefixes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     fallback: bool = False
+    spares: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def candidates(self, url: str) -> tuple[str, ...]:
         """The addresses to try for a canonical one, in order; never empty."""
         prefix = _covering(self.prefixes, url)
         if prefix is None:
-            return (url,)
+            return (url, *self._spare(url))
         rest = _rest(prefix, url)
         mirrored = tuple(mirror + rest for mirror in self.prefixes[prefix])
-        return (*mirrored, url) if self.fallback else mirrored
+        return (*mirrored, url, *self._spare(url)) if self.fallback else mirrored
+
+    def _spare(self, url: str) -> tuple[str, ...]:
+        prefix = _covering(self.spares, url) if self.spares else None
+        if prefix is None:
+            return ()
+        return tuple(spare + _rest(prefix, url) for spare in self.spares[prefix])
 
     def canonical(self, url: str) -> str:
         """The canonical address of one that a mirror gave; itself where no mirror covers it."""
         origins = {
             mirror: prefix
             # Where two origins share a mirror, the first by name: the answer must not wander.
-            for prefix, mirrors in sorted(self.prefixes.items(), reverse=True)
+            for prefix, mirrors in sorted(
+                (*self.spares.items(), *self.prefixes.items()), reverse=True
+            )
             for mirror in mirrors
         }
         mirror = _covering(origins, url)

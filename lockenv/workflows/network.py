@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from lockenv.fetch import StoreFetcher
     from lockenv.model import Manifest
+    from lockenv.settings import Mirrors
     from lockenv.workflows.scene import Scene
 
 
@@ -59,7 +60,7 @@ def open_network(
         shelves.append(shared)
     options = FetchOptions(
         shelves=tuple(shelves),
-        mirrors=settings.mirrors,
+        mirrors=_mirrors(settings.mirrors, manifest),
         credentials=credentials,
         offline=settings.offline,
         refresh=refresh,
@@ -77,3 +78,12 @@ def open_network(
             place = stack.enter_context(registry_shelf(scene, shared))
             options = replace(options, places=(place,))
         yield stack.enter_context(open_fetcher(settings.cache_dir, options))
+
+
+def _mirrors(said: Mirrors, manifest: Manifest | None) -> Mirrors:
+    """The user's mirrors, and what this machine's apt knows of the same archives."""
+    if manifest is None or manifest.system is None:
+        return said
+    from lockenv.workflows.apt_mirrors import apt_mirrors  # noqa: PLC0415 - start-up: few ask it
+
+    return replace(said, spares=apt_mirrors(manifest.system))

@@ -13,6 +13,12 @@ from lockenv.formats.debian.relations import (
     render_alternatives,
 )
 from lockenv.formats.debian.release import ListedFile, Release, parse_date, parse_release
+from lockenv.formats.debian.sources_list import (
+    AptSource,
+    parse_mirror_list,
+    parse_sources,
+    parse_sources_list,
+)
 from lockenv.formats.debian.status import parse_status
 from lockenv.formats.debian.versions import (
     compare_versions,
@@ -25,6 +31,7 @@ from lockenv.formats.debian.versions import (
 __all__ = [
     "COMPRESSIONS",
     "Alternatives",
+    "AptSource",
     "ListedFile",
     "Readable",
     "Relation",
@@ -34,11 +41,14 @@ __all__ = [
     "decompressed",
     "is_version",
     "parse_date",
+    "parse_mirror_list",
     "parse_os_release",
     "parse_relation",
     "parse_relations",
     "parse_release",
     "parse_request",
+    "parse_sources",
+    "parse_sources_list",
     "parse_stanza",
     "parse_stanzas",
     "parse_status",

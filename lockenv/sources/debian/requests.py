@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from lockenv.errors import FaultsError, InputError, NoSolutionError
 from lockenv.fields import nearest, render_path
 from lockenv.formats.debian import parse_request
+from lockenv.sources.debian.universe import answers
 from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from lockenv.errors import LockenvError
     from lockenv.formats.debian import Alternatives, Relation, Request
@@ -159,31 +160,59 @@ def _only_provider(
     policy: Callable[[PackageName], Listed | None],
     prefer: Sequence[str],
 ) -> PackageName:
+    """Apt's tryVirtualPackage: the name that alone provides it, in the best architecture."""
     architecture = _architecture(relation, universe)
-    keys = sorted(
-        {
-            provider.key
-            for provider in universe.providers(relation.name)
-            if policy(provider.key) is provider and provider.architecture == architecture
-        }
+    plain = relation._replace(qualifier="")
+    there = dict.fromkeys(
+        (
+            *(
+                listed
+                for other in universe.architectures
+                for listed in universe.versions(relation.name, other)
+            ),
+            *universe.providers(relation.name),
+        )
     )
-    preferred = [key for name in prefer for key in keys if key[0] == name]
-    if len(keys) == 1 or preferred:
-        return (preferred or keys)[0]
-    if keys:
-        names = [name for name, _ in keys]
+    found: dict[str, PackageName] = {}
+    order = (architecture, *universe.architectures)
+    for listed in sorted(there, key=lambda each: order.index(each.architecture)):
+        if policy(listed.key) is listed and answers(plain, architecture, listed, universe.native):
+            found.setdefault(listed.name, listed.key)
+    names = [name for name in prefer if name in found][:1] or sorted(found)
+    if len(names) == 1:
+        return found[names[0]]
+    if names:
         raise NoSolutionError(
             "virtual-package",
             f"{relation.name} is a virtual package that several packages provide",
             why=(f"you ask for {one.text}    {one.where}", f"it is provided by {', '.join(names)}"),
             fix=f'ask for one of them, or write prefer = ["{names[0]}"] into [system]',
         )
-    near = nearest(relation.name, set(universe.names()))
-    raise NoSolutionError(
-        "unknown-system-package",
-        f"no archive of this target has a package {relation.name}",
-        why=(f"you ask for {one.text}    {one.where}",),
-        fix=f"write {near}" if near else "check the name, system.suite and system.components",
+    raise _unknown(relation, one, universe, there, architecture)
+
+
+def _unknown(
+    relation: Relation,
+    one: Asked,
+    universe: Universe,
+    there: Iterable[Listed],
+    architecture: str,
+) -> NoSolutionError:
+    why = [f"you ask for {one.text}    {one.where}"]
+    versions = sorted({str(listed) for listed in there if listed.name != relation.name})
+    if versions and relation.operator:
+        given = ", ".join(versions)
+        why.append(f"it is a virtual package, provided by {given}, none of them in such a version")
+        fix = "ask for one of them, or without a version"
+    elif elsewhere := sorted({each.architecture for each in there if each.name == relation.name}):
+        why.append(f"{relation.name} is there for {', '.join(elsewhere)}, not for {architecture}")
+        fix = f"write {relation.name}, or check system.architectures"
+    else:
+        near = nearest(relation.name, set(universe.names()))
+        fix = f"write {near}" if near else "check the name, system.suite and system.components"
+    kind = f"{relation.name}:{architecture}" if relation.qualifier else relation.name
+    return NoSolutionError(
+        "unknown-system-package", f"no archive of this target has a package {kind}", why=why, fix=fix
     )
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,23 @@ def test_a_mirror_with_other_bytes_is_passed_over(server: IndexServer, tmp_path:
         lying.faults[f"/files/{BUILT.filename}"] = [Fault(body=b"other", lasting=True)]
         with open_fetcher(tmp_path, QUICK) as fetcher:
             assert fetcher.blob(wanted(lying, server)).read_bytes() == BUILT.data
+
+
+def test_a_host_that_cannot_be_reached_is_asked_last_from_then_on(
+    server: IndexServer, tmp_path: Path
+) -> None:
+    gone = f"http://127.0.0.1:9/files/{BUILT.filename}"
+    other = wheel("other", "1.0")
+    server.publish(other)
+    one = wanted(server)
+    two = wanted(server, built=other)
+    pauses = FetchOptions(patience=Patience(attempts=2, first=0.3))
+    with open_fetcher(tmp_path, pauses) as fetcher:
+        fetcher.blob(replace(one, urls=(gone, *one.urls)))
+        before = time.monotonic()
+        fetcher.blob(replace(two, urls=(gone, *two.urls)))
+
+    assert time.monotonic() - before < 0.3
 
 
 @pytest.mark.parametrize("size", [len(BUILT.data) - 1, len(BUILT.data) + 1])

@@ -349,6 +349,28 @@ def test_mirrors_are_asked_in_turn(server: IndexServer, tmp_path: Path) -> None:
     assert page.url == f"{server.root}/page"
 
 
+def test_what_stands_after_the_origin_is_asked_where_that_cannot_be_reached(
+    server: IndexServer, tmp_path: Path
+) -> None:
+    gone = "http://127.0.0.1:9"
+    mirrors = Elsewhere(gone, gone, server.root)
+    with open_fetcher(tmp_path, replace(QUICK, mirrors=mirrors)) as fetcher:
+        page = fetcher.page(f"{gone}/page")
+        with pytest.raises(NetworkError):  # the origin may have it: nobody knows
+            fetcher.page(f"{gone}/none")
+
+    assert page is not None
+    assert page.body == b"hello"
+
+
+def test_the_origin_alone_says_that_a_page_is_absent(server: IndexServer, tmp_path: Path) -> None:
+    server.faults["/spare/none"] = [Fault(status=403, lasting=True)]
+    for spare in ("http://127.0.0.1:9", f"{server.root}/spare"):
+        mirrors = Elsewhere(server.root, server.root, spare)
+        with open_fetcher(tmp_path / "store", replace(QUICK, mirrors=mirrors)) as fetcher:
+            assert fetcher.page(f"{server.root}/none") is None
+
+
 def test_a_mirror_may_be_a_folder(tmp_path: Path) -> None:
     (tmp_path / "mirror").mkdir()
     (tmp_path / "mirror" / "page").write_bytes(b"from disk")

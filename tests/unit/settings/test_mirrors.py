@@ -41,6 +41,21 @@ def test_the_origin_is_asked_last_and_only_on_request() -> None:
     )
 
 
+def test_spares_stand_after_the_origin_and_not_without_it() -> None:
+    spares = {"https://a.example": ("http://near.example/a",)}
+    alone = Mirrors(spares=spares)
+    said = {"https://a.example": ("https://m.example",)}
+
+    assert alone.candidates("https://a.example/x") == (
+        "https://a.example/x",
+        "http://near.example/a/x",
+    )
+    assert alone.canonical("http://near.example/a/x") == "https://a.example/x"
+    assert Mirrors(prefixes=said, spares=spares).candidates("https://a.example/x") == (
+        "https://m.example/x",
+    )
+
+
 def test_an_address_of_no_mirror_is_its_own() -> None:
     assert MIRRORS.canonical("https://other.example/x") == "https://other.example/x"
 

@@ -312,6 +312,43 @@ def test_foreign_architectures_follow_multi_arch(world: World) -> None:
     assert world.ask("odd:i386", foreign=("i386",)).problems
 
 
+def test_a_package_for_every_architecture_answers_a_request_for_a_foreign_one(
+    world: World,
+) -> None:
+    world.suite(
+        "s",
+        """
+        tool 1; Multi-Arch: foreign; Provides: helper
+        data 1; Architecture: all; Multi-Arch: foreign
+        plain 1; Architecture: all
+    """,
+    )
+    world.suite("s", "other 1", architecture="i386")
+
+    for asked, name in (("tool:i386", "tool"), ("helper:i386", "tool"), ("data:i386", "data")):
+        assert _chosen(world.ask(asked, foreign=("i386",))) == [f"{name}=1"]
+    with pytest.raises(NoSolutionError) as caught:
+        world.ask("plain:i386", foreign=("i386",))
+    assert "plain is there for amd64, not for i386" in caught.value.why
+
+
+def test_a_virtual_name_in_both_architectures_of_one_package_is_no_choice(world: World) -> None:
+    world.suite("s", "lib 1; Multi-Arch: foreign; Provides: virtual")
+    world.suite("s", "lib 1; Multi-Arch: foreign; Provides: virtual", architecture="i386")
+
+    assert list(world.ask("virtual", foreign=("i386",)).chosen) == [("lib", "amd64")]
+    assert list(world.ask("virtual:i386", foreign=("i386",)).chosen) == [("lib", "i386")]
+
+
+def test_a_version_of_a_virtual_name_is_held_against_what_is_provided(world: World) -> None:
+    world.suite("s", "lib 9; Provides: virtual (= 2), bare")
+
+    assert _chosen(world.ask("virtual (>= 2)")) == ["lib=9"]
+    for asked in ("virtual (>= 3)", "bare (>= 1)"):
+        with pytest.raises(NoSolutionError, match="no archive of this target has"):
+            world.ask(asked)
+
+
 def test_siblings_of_different_versions_cannot_stand_together(world: World) -> None:
     world.suite("s", "libx 2; Multi-Arch: same")
     world.suite("s", "libx 1; Multi-Arch: same", architecture="i386")
