@@ -72,6 +72,13 @@ class Board:
         """The candidate of a package that exists."""
         return self.state(key).candidate if self.universe.versions(*key) else None
 
+    def switch(self, listed: Listed) -> None:
+        """Apt's SetCandidateVersion: what was to be installed of it follows."""
+        state = self.state(listed.key)
+        if state.marked and state.install is state.candidate:
+            self.set_install(listed.key, state, listed)
+        state.candidate = listed
+
     def set_install(self, key: PackageName, state: State, listed: Listed | None) -> None:
         """What will be there of a package: a version, or nothing."""
         if state.install is listed:
@@ -120,6 +127,12 @@ class Board:
             not self.holds(alternatives, listed.architecture)
             for _, alternatives in listed.needs(recommends=self.recommends)
         ) or any(self.is_violated(listed, relation) for relation in self.negatives(listed))
+
+    def stands(self, listed: Listed) -> bool:
+        """Whether all that a package needs holds already, and nothing that it forbids is there."""
+        return all(
+            self.holds(alternatives, listed.architecture) for _, alternatives in listed.needs()
+        ) and not any(self.is_violated(listed, relation) for relation in self.negatives(listed))
 
     def is_violated(self, one: Listed, relation: Relation) -> bool:
         """Whether something will be there that a negative relation forbids."""

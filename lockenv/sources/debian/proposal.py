@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from lockenv.errors import NoSolutionError
 from lockenv.resolve import Root, resolve
 from lockenv.sources.debian.closure import Present, Violation, violations
-from lockenv.sources.debian.requests import settle, switch_release
+from lockenv.sources.debian.releases import follow_release
+from lockenv.sources.debian.requests import settle
 from lockenv.sources.debian.search import (
     ECOSYSTEM,
     DebianSource,
@@ -65,26 +66,43 @@ class Proposal:
 
 def propose(question: Question, *, search: bool) -> Proposal:
     """Apt's answer; where that does not stand and ``search`` says so, the engine's."""
+    system = question.system
+    policy = default_policy(question.universe, dict(question.pins))
+    requests = settle(question.asked, question.universe, policy, system.prefer)
+    pins = dict(question.pins) | requests.pins
+    proposal = _walked(question, requests, pins)
+    if proposal.problems and requests.releases:
+        # Where apt gives up, what its rule is meant for: all that the release's package needs.
+        installed = {one.key: one for one in question.installed}
+        policy = default_policy(question.universe, pins)
+        for listed, release in requests.releases:
+            follow_release(question.universe, pins, policy, listed, release, installed)
+        followed = _walked(question, requests, pins)
+        if not followed.problems or search:
+            proposal = replace(followed, searched=True)
+    if proposal.problems and search:
+        proposal = _searched(question, proposal, default_policy(question.universe, pins))
+    there = {one.key: one for one in question.installed}
+    chosen = {key: one for key, one in proposal.chosen.items() if there.get(key) is not one}
+    return replace(proposal, chosen=chosen)
+
+
+def _walked(question: Question, requests: Requests, pins: Mapping[PackageName, Listed]) -> Proposal:
+    """The walk's answer with these candidates, verified."""
     universe, system = question.universe, question.system
-    pins = dict(question.pins)
     policy = default_policy(universe, pins)
-    requests = settle(question.asked, universe, policy, system.prefer)
-    pins |= requests.pins
-    installed = {one.key: one for one in question.installed}
-    for listed, release in requests.releases:
-        switch_release(universe, pins, policy, listed, release, installed)
     roots = _base_roots(question, policy)
     base, troubles = _base_of(question, policy, roots)
     walk = Walk(
         universe,
         policy,
-        installed=(*installed.values(), *base.values()),
+        installed=(*question.installed, *base.values()),
         prefer=system.prefer,
         recommends=system.recommends,
     )
-    walk.install(requests.wanted, [group for group, _ in requests.choices])
+    walk.install(requests.wanted, [group for group, _ in requests.choices], requests.releases)
     outcome = walk.outcome()
-    proposal = Proposal(
+    return Proposal(
         chosen=outcome.chosen,
         base=frozenset(base),
         requests=requests,
@@ -93,10 +111,6 @@ def propose(question: Question, *, search: bool) -> Proposal:
         problems=tuple(_problems(question, outcome.chosen, requests, roots)),
         troubles=(*troubles, *outcome.troubles),
     )
-    if proposal.problems and search:
-        proposal = _searched(question, proposal, policy, roots)
-    chosen = {key: one for key, one in proposal.chosen.items() if installed.get(key) is not one}
-    return replace(proposal, chosen=chosen)
 
 
 def _base_roots(question: Question, policy: Callable[[PackageName], Listed | None]) -> list[Listed]:
@@ -155,10 +169,10 @@ def _searched(
     question: Question,
     proposal: Proposal,
     policy: Callable[[PackageName], Listed | None],
-    base_roots: Sequence[Listed],
 ) -> Proposal:
     """The engine's answer, or the walk's with its problems where there is none."""
     requests = proposal.requests
+    base_roots = _base_roots(question, policy)
     source = DebianSource(
         question.universe,
         policy,
@@ -176,7 +190,7 @@ def _searched(
     try:
         answer = resolve({ECOSYSTEM: source}, [Root(requirement=ask) for ask in asks])
     except NoSolutionError:
-        return proposal
+        return replace(proposal, searched=False)
     chosen = {pin.listed.key: pin.listed for pin in answer.pins.values() if isinstance(pin, Chosen)}
     chosen = dict(sorted(chosen.items()))
     wanted = [chosen.get(one.key, one) for one in requests.wanted]

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _DRIVER = re.compile(r"nvidia-graphics-drivers(-.*)?|libnvidia-.*|nvidia-driver.*")
 #: Source packages of Debian's Python.
 _PYTHON = re.compile(r"python3(\.\d+|-defaults)")
+#: What the lock says of what was asked for where the answer is not apt's.
+_SEARCHED = "apt itself finds no answer here: this one was found by a search"
 _GLIBC = re.compile(r"(?:\d+:)?(\d+\.\d+)")
 _UPSTREAM = re.compile(r"(?:\d+:)?(\d+\.\d+(?:\.\d+)?(?:~?(?:a|b|rc)\d+)?)")
 
@@ -78,6 +80,8 @@ def record(
             # The tie is not seen again where only former pins are looked at.
             note = entry.note
         asked = proposal.requests.answers.get(key, [])
+        if proposal.searched and asked and note is None:
+            note = _SEARCHED
         packages.append(
             replace(
                 entry,
@@ -180,7 +184,7 @@ def _notes(proposal: Proposal, packages: Sequence[LockedSystemPackage]) -> Itera
             "locked as apt has them, and the host's are put before them"
         )
     if proposal.searched:
-        yield "apt's own walk finds no answer here: this one was found by a search"
+        yield _SEARCHED
 
 
 def is_driver(package: LockedSystemPackage) -> bool:

@@ -11,7 +11,7 @@ from lockenv.sources.debian.universe import answers
 from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from lockenv.errors import LockenvError
     from lockenv.formats.debian import Alternatives, Relation, Request
@@ -127,7 +127,7 @@ def _version(
         one
         for one in universe.versions(*key)
         if all(relation.fits(one.version) for relation, _ in relations)
-        and all(one.standing.is_release(release) for release in releases)
+        and all(one.is_of(release) for release in releases)
     ]
     candidate = policy(key)
     if candidate in fitting:
@@ -212,65 +212,8 @@ def _unknown(
         fix = f"write {near}" if near else "check the name, system.suite and system.components"
     kind = f"{relation.name}:{architecture}" if relation.qualifier else relation.name
     return NoSolutionError(
-        "unknown-system-package", f"no archive of this target has a package {kind}", why=why, fix=fix
+        "unknown-system-package",
+        f"no archive of this target has a package {kind}",
+        why=why,
+        fix=fix,
     )
-
-
-def switch_release(
-    universe: Universe,
-    pins: dict[PackageName, Listed],
-    policy: Callable[[PackageName], Listed | None],
-    start: Listed,
-    release: str,
-    installed: Mapping[PackageName, Listed],
-) -> None:
-    """Apt's SetCandidateRelease: ``package/release`` moves the candidates that it needs along."""
-    pins[start.key] = start
-    moved = {start.key}
-    waiting = [start]
-    while waiting:
-        listed = waiting.pop(0)
-        for _, alternatives in listed.needs():
-            if _is_fine(universe, pins, policy, installed, listed, alternatives):
-                continue
-            for relation in alternatives:
-                if not relation.operator:
-                    continue
-                key = (relation.name, listed.architecture)
-                found = next(
-                    (one for one in universe.versions(*key) if one.standing.is_release(release)),
-                    None,
-                )
-                if found is None or not relation.fits(found.version):
-                    continue
-                if key not in moved:
-                    moved.add(key)
-                    pins[key] = found
-                    waiting.append(found)
-                break
-
-
-def _is_fine(
-    universe: Universe,
-    pins: Mapping[PackageName, Listed],
-    policy: Callable[[PackageName], Listed | None],
-    installed: Mapping[PackageName, Listed],
-    asker: Listed,
-    alternatives: Alternatives,
-) -> bool:
-    def candidate(key: PackageName) -> Listed | None:
-        return pins.get(key) or policy(key)
-
-    for relation in alternatives:
-        key = (relation.name, asker.architecture)
-        now = installed.get(key)
-        if now is not None and relation.fits(now.version):
-            return True
-        found = candidate(key)
-        if found is not None and relation.fits(found.version):
-            return True
-        if not relation.operator and any(
-            candidate(one.key) is one for one in universe.providers(relation.name)
-        ):
-            return True
-    return False

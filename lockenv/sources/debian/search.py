@@ -139,9 +139,7 @@ class DebianSource:
             versions = self._universe.versions(*key)
             others = [one for one in versions if one.priority >= lowest]
             named = [
-                one
-                for one in versions
-                if any(one.standing.is_release(release) for release in self._releases)
+                one for one in versions if any(one.is_of(release) for release in self._releases)
             ]
             found = tuple(dict.fromkeys([*best, *others, *named]))
             self._possible[key] = found

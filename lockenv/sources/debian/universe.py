@@ -72,6 +72,7 @@ class Listed:
         "position",
         "priority",
         "standing",
+        "standings",
         "version",
     )
 
@@ -86,6 +87,8 @@ class Listed:
         self.standing = standing
         #: apt's rank of this version: the best of those of the archives that list it.
         self.priority = standing.priority
+        #: Every archive that lists this version.
+        self.standings = [standing]
         self.name = fields["package"]
         self.version = fields["version"]
         own = fields.get("architecture", native)
@@ -138,6 +141,10 @@ class Listed:
         """The version of its source package."""
         _, bracket, version = self.fields.get("source", "").partition("(")
         return version.rstrip(") ") if bracket else self.version
+
+    def is_of(self, release: str) -> bool:
+        """Whether a release that ``package/release`` names lists this version."""
+        return any(standing.is_release(release) for standing in self.standings)
 
     def relations(self, name: str) -> tuple[Alternatives, ...]:
         """The alternatives of a relation field, in the order written."""
@@ -338,7 +345,9 @@ class Universe:
             for one in listed:
                 if one.architecture == architecture:
                     known = merged.setdefault((one.version, one.sha256), one)
-                    known.priority = max(known.priority, one.priority)
+                    if known is not one:
+                        known.priority = max(known.priority, one.priority)
+                        known.standings.append(one.standing)
             there = {version for version, _ in merged}
             for one in self._extra.get(key, ()):
                 # What is installed has no digest: it is the same as what an index lists.

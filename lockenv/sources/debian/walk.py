@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from lockenv.formats.debian import render_alternatives
 from lockenv.sources.debian.board import Board
 from lockenv.sources.debian.options import Options
+from lockenv.sources.debian.releases import switch_candidates
 from lockenv.sources.debian.universe import answers
 from lockenv.values import dataclass, field
 
@@ -98,12 +99,15 @@ class Walk:
         self._sent_away: dict[PackageName, tuple[Listed, Relation, Listed]] = {}
 
     def install(
-        self, requested: Sequence[Listed], alternatives: Sequence[Alternatives] = ()
+        self,
+        requested: Sequence[Listed],
+        alternatives: Sequence[Alternatives] = (),
+        releases: Sequence[tuple[Listed, str]] = (),
     ) -> None:
         """``apt-get install`` of these versions: all are marked, then each is followed.
 
         ``alternatives`` are the requests that leave a choice; they are answered last, as a
-        dependency would be.
+        dependency would be. ``releases`` are those of the requested that name a release.
         """
         before = sys.getrecursionlimit()
         sys.setrecursionlimit(max(before, _FRAMES * _DEEPEST))
@@ -114,6 +118,7 @@ class Walk:
                 state.protected = True
                 self._reasons.setdefault(one.key, None)
                 self._mark(one.key, _Call(follow=False, by_user=True))
+            switch_candidates(self._board, releases)
             for one in requested:
                 self._mark(one.key, _Call(by_user=True))
             for group in alternatives:

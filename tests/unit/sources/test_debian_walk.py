@@ -59,6 +59,12 @@ class World:
         self._indexes.append(IndexOf(PackageIndex(path), architecture, standing))
         return self
 
+    def also(self, name: str) -> None:
+        """Another suite that lists what the last one does."""
+        packages, architecture, _ = self._indexes[-1]
+        standing = Standing(state=_state(name), suite=name, codename=name)
+        self._indexes.append(IndexOf(packages, architecture, standing))
+
     def ask(
         self,
         *requests: str,
@@ -223,6 +229,48 @@ def test_a_suite_of_lower_priority_does_not_win_by_being_newer(world: World) -> 
     assert _chosen(world.ask("a")) == ["a=1", "b=1"]
     assert _chosen(world.ask("a/backports")) == ["a=2", "b=2"]
     assert _chosen(world.ask("a (>= 2)", "b=2")) == ["a=2", "b=2"]
+
+
+def test_a_release_moves_candidates_as_apt_does_even_where_it_need_not(world: World) -> None:
+    world.suite(
+        "s",
+        """
+        app 1; Depends: lib
+        lib 1; Depends: deep
+        deep 1
+    """,
+    )
+    world.suite(
+        "b",
+        """
+        app 2; Depends: lib (>= 1)
+        lib 2
+        deep 2
+    """,
+        priority=100,
+    )
+
+    # lib 1 would do, but what it needs is not installed yet: apt takes the release's.
+    assert _chosen(world.ask("app/b")) == ["app=2", "lib=2"]
+    assert _chosen(world.ask("app/b", installed=("deep:amd64=1",))) == ["app=2", "lib=1"]
+
+
+def test_where_apt_gives_up_a_release_brings_all_that_its_package_needs(world: World) -> None:
+    world.suite("s", "app 1\n plain 1; Depends: deep\n deep 1\n data 1")
+    world.suite("b", "app 2; Depends: plain, data (= 2)\n data 2", priority=100)
+
+    proposal = world.ask("app/b")
+
+    # At plain, whose own needs are not installed, apt stops and leaves data where it is.
+    assert _chosen(proposal) == ["app=2", "data=2", "deep=1", "plain=1"]
+    assert proposal.searched
+
+
+def test_a_version_is_of_every_release_that_lists_it(world: World) -> None:
+    world.suite("s", "app 1")
+    world.also("u")
+
+    assert _chosen(world.ask("app/u")) == ["app=1"]
 
 
 def test_an_exact_version_is_taken_from_wherever_it_is(world: World) -> None:

@@ -27,7 +27,7 @@ def apt(tmp_path: Path) -> Path:
 def test_both_styles_are_read(apt: Path) -> None:
     (apt / "sources.list").write_text(
         "# deb http://commented.example/debian bookworm main\n"
-        "deb [arch=amd64 signed-by=/k.gpg] http://old.example/debian/ bookworm main contrib # near\n"
+        "deb [arch=amd64 signed-by=/k.gpg] http://old.example/debian/ bookworm main # near\n"
         "deb-src http://source.example/debian bookworm main\n"
     )
     (apt / "sources.list.d/debian.sources").write_text(
