@@ -319,10 +319,22 @@ def test_a_tampered_index_without_names_by_hash_is_refused(place: Place) -> None
 def test_a_mirror_in_the_middle_of_its_sync_is_trouble_that_passes(place: Place) -> None:
     for path in [path for path in place.server.files if "/by-hash/" in path]:
         del place.server.files[path]
-    place.server.files["dists/stable/main/binary-amd64/Packages.gz"] = b"of yesterday"
+    for ending in ("gz", "xz"):
+        place.server.files[f"dists/stable/main/binary-amd64/Packages.{ending}"] = b"of yesterday"
 
     with pytest.raises(NetworkError, match="is not the file that the signed Release lists"):
         place.lock("a")
+
+
+@pytest.mark.parametrize("ending", ["gz", "xz"])
+def test_an_index_that_a_mirror_lacks_is_taken_in_another_compression(
+    place: Place, ending: str
+) -> None:
+    for path in [path for path in place.server.files if "/by-hash/" in path]:
+        del place.server.files[path]
+    place.server.files[f"dists/stable/main/binary-amd64/Packages.{ending}"] = b"of yesterday"
+
+    assert _versions(place.lock("a")) == {"a": "1.0", "b": "1.0"}
 
 
 def test_mirrors_without_names_by_hash_serve_as_well(place: Place) -> None:

@@ -12,7 +12,7 @@ from lockenv.formats.debian import COMPRESSIONS, decompressed
 from lockenv.model import Wanted, sha256
 from lockenv.sources.debian.index import LARGEST_TEXT, LAYOUT, IndexWriter, open_index
 from lockenv.sources.debian.universe import IndexOf
-from lockenv.values import dataclass
+from lockenv.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,6 +43,15 @@ class IndexFile:
     def label(self) -> str:
         """Its name in messages."""
         return f"{self.opened.root}{self.opened.suite.folder}{self.path}{self.ending}"
+
+    @property
+    def others(self) -> Iterator[IndexFile]:
+        """The same index in the other compressions that the Release lists."""
+        files = self.opened.release.files
+        for ending in COMPRESSIONS:
+            listed = files.get(self.path + ending)
+            if listed is not None and ending != self.ending:
+                yield replace(self, ending=ending, listed=listed)
 
     def wanted(self, *, by_hash: bool) -> Wanted:
         """What to ask the fetcher for."""
@@ -128,7 +137,7 @@ def open_indexes(opened: Sequence[OpenSuite], world: World) -> list[IndexOf]:
             missing[file.key] = file
     _fetch_ahead(list(missing.values()), world)
     for key, file in missing.items():
-        ready[key] = _build(file, fetch_index(file, world), world)
+        ready[key] = _build(*_fetched(file, world), world)
     return [IndexOf(ready[file.key], file.architecture, file.opened.standing) for file in files]
 
 
@@ -138,6 +147,20 @@ def _fetch_ahead(files: list[IndexFile], world: World) -> None:
     with suppress(SourceError, IntegrityError):
         for _ in world.fetcher.blobs(wanted):
             pass
+
+
+def _fetched(file: IndexFile, world: World) -> tuple[IndexFile, Path]:
+    """The index in the first compression that can be had: mirrors lack single files for a while.
+
+    Other bytes than those that are signed are no reason to look further.
+    """
+    try:
+        return file, fetch_index(file, world)
+    except SourceError:
+        for other in () if world.fetcher.offline else file.others:
+            with suppress(SourceError, IntegrityError):
+                return other, fetch_index(other, world)
+        raise
 
 
 def fetch_index(file: IndexFile, world: World) -> Path:
