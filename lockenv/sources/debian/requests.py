@@ -111,9 +111,11 @@ def settle(
 
 
 def _architecture(relation: Relation, universe: Universe) -> str:
-    if relation.qualifier in {"", "any", "native"}:
-        return universe.native
-    return relation.qualifier
+    """Of a plain name the first architecture that has it (apt's FindPreferredPkg)."""
+    if relation.qualifier not in {"", "any", "native"}:
+        return relation.qualifier
+    having = (one for one in universe.architectures if universe.versions(relation.name, one))
+    return next(having, universe.native) if not relation.qualifier else universe.native
 
 
 def _version(

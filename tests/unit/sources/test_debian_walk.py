@@ -380,6 +380,14 @@ def test_a_package_for_every_architecture_answers_a_request_for_a_foreign_one(
     assert "plain is there for amd64, not for i386" in caught.value.why
 
 
+def test_a_name_that_only_a_foreign_architecture_has_means_that_one(world: World) -> None:
+    world.suite("s", "wine 1; Provides: wine32")
+    world.suite("s", "wine32 1", architecture="i386")
+
+    assert list(world.ask("wine32", foreign=("i386",)).chosen) == [("wine32", "i386")]
+    assert list(world.ask("wine32").chosen) == [("wine", "amd64")]
+
+
 def test_a_virtual_name_in_both_architectures_of_one_package_is_no_choice(world: World) -> None:
     world.suite("s", "lib 1; Multi-Arch: foreign; Provides: virtual")
     world.suite("s", "lib 1; Multi-Arch: foreign; Provides: virtual", architecture="i386")
