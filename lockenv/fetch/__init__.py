@@ -2,6 +2,7 @@
 
 from lockenv.fetch.addresses import redacted, shelf_path
 from lockenv.fetch.fetcher import StoreFetcher, open_fetcher
+from lockenv.fetch.hold import alone_at_store
 from lockenv.fetch.local import path_of
 from lockenv.fetch.memo import Memo
 from lockenv.fetch.options import (
@@ -30,6 +31,7 @@ __all__ = [
     "SeekableRemote",
     "StoreFetcher",
     "Trail",
+    "alone_at_store",
     "no_credentials",
     "open_fetcher",
     "path_of",

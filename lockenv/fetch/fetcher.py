@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from lockenv.errors import IntegrityError, NetworkError, SourceError, UnavailableError
 from lockenv.fetch.addresses import redacted, shelf_path
 from lockenv.fetch.freshness import LONGEST, fresh_for
+from lockenv.fetch.hold import using_store
 from lockenv.fetch.kept import as_page, as_stored, local_answer, offline_error
 from lockenv.fetch.line import DOWNLOADS, Line
 from lockenv.fetch.local import LocalFile, local_page, path_of
@@ -39,13 +40,14 @@ T = TypeVar("T")
 def open_fetcher(cache: Path, options: FetchOptions | None = None) -> Iterator[StoreFetcher]:
     """A fetcher on a cache folder; its threads and connections end with the block.
 
-    Nothing is loaded, made or asked before it is needed.
+    Nothing is loaded, made or asked before it is needed. Meanwhile nothing is pruned.
     """
-    fetcher = StoreFetcher(cache, options or FetchOptions())
-    try:
-        yield fetcher
-    finally:
-        fetcher.close()
+    with using_store(cache):
+        fetcher = StoreFetcher(cache, options or FetchOptions())
+        try:
+            yield fetcher
+        finally:
+            fetcher.close()
 
 
 class StoreFetcher:

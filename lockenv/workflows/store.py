@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockenv.errors import InputError
-from lockenv.fetch import shelf_path
+from lockenv.fetch import alone_at_store, shelf_path
 from lockenv.lockfile import parse_lock
 from lockenv.values import dataclass
 from lockenv.workflows.choice import choose_target
@@ -93,7 +93,20 @@ def store_size(scene: Scene) -> list[str]:
 
 
 def prune_store(scene: Scene, *, everything: bool) -> list[str]:
-    """Remove what no registered environment uses; with ``everything`` all that can be had again."""
+    """Remove what no registered environment uses; with ``everything`` all that can be had again.
+
+    Waits until no other command uses the store, and lets none begin meanwhile.
+    """
+
+    def say() -> None:
+        scene.progress.note("waiting for commands that use the store")
+
+    with alone_at_store(scene.settings.cache_dir, say):
+        return [f"freed {readable(_prune(scene, everything=everything))}"]
+
+
+def _prune(scene: Scene, *, everything: bool) -> int:
+    """How many bytes were freed."""
     cache = scene.settings.cache_dir
     used = set() if everything else registered_digests(scene.settings.data_dir)
     freed = prune_trees(scene.settings.data_dir)
@@ -114,7 +127,7 @@ def prune_store(scene: Scene, *, everything: bool) -> list[str]:
         for entry in list(_files(cache / kind)):
             freed += entry.stat().st_size
             Path(entry.path).unlink(missing_ok=True)
-    return [f"freed {readable(freed)}"]
+    return freed
 
 
 def _remove(folder: Path) -> None:

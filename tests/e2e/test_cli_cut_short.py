@@ -60,8 +60,8 @@ class Story:
         self.locks = {former, self.user.read("lockenv.lock")}
         calls = (self.user.folder / "calls").read_text(encoding="utf-8", errors="replace")
         threads = [line.split()[0] for line in calls.splitlines()]
-        #: How many changes the busiest thread makes: strace counts for each thread.
-        self.length = max(threads.count(thread) for thread in set(threads))
+        #: How many changes the main thread makes: strace counts for each thread.
+        self.length = threads.count(threads[0])
 
     def _keep(self) -> None:
         # With hard links between store and environment as they are, which a copy would undo.

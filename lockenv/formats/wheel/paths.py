@@ -23,7 +23,10 @@ def path_fault(path: str) -> str | None:
         return _fault_of(path)
     if len(path) * 4 <= LONGEST_PART:  # no character takes more than four bytes
         return None
-    data = path.encode("utf-8", "surrogateescape")
+    try:
+        data = path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half a character, as JSON may spell it
+        return "is not text"
     if len(data) >= LONGEST_PATH or any(len(part) > LONGEST_PART for part in data.split(b"/")):
         return "is too long"
     return None
