@@ -254,3 +254,31 @@ def test_a_lock_that_is_killed_is_the_old_or_the_new(user: User, index: IndexSer
     user.lockenv("lock")
 
     assert seen <= {old, user.read("lockenv.lock")}
+
+
+def test_pruning_waits_for_what_uses_the_store(owner: User) -> None:
+    processes = [owner.start("sync"), *(owner.start("cache", "prune", "--all") for _ in range(3))]
+
+    answers = [finish(process) for process in processes]
+
+    assert [answer.status for answer in answers] == [0, 0, 0, 0], answers
+    owner.lockenv("check", "--env")
+
+
+def test_many_commands_on_one_store_end_well(owner: User, tmp_path: Path) -> None:
+    others = []
+    for number in range(3):
+        other = User(
+            tmp_path / f"other{number}", variables={"XDG_CACHE_HOME": str(owner.cache.parent)}
+        )
+        for name in ("pyproject.toml", "lockenv.lock"):
+            other.write(name, owner.read(name))
+        others.append(other)
+
+    started = [user.start(verb) for user in (owner, *others) for verb in ("sync", "lock", "sync")]
+    answers = [finish(process) for process in started]
+
+    assert {answer.status for answer in answers} == {0}, answers
+    for user in (owner, *others):
+        user.lockenv("check", "--env")
+    owner.lockenv("cache", "verify")

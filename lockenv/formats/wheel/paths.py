@@ -13,8 +13,12 @@ if TYPE_CHECKING:
 LONGEST_PATH = 4096
 LONGEST_PART = 255
 
+#: Halves of characters, as JSON may spell them; bytes that are not UTF-8 are let be (PEP 383).
+_HALVES = r"\ud800-\udc7f\udd00-\udfff"
 #: What a careful look is needed for; a path without any of it is fine at a glance.
-_SUSPICIOUS = re.compile(r"[\x00-\x1f\x7f-\x9f\\]|^[A-Za-z]:|^/|/$|//|(?:^|/)\.{1,2}(?:/|$)|^$")
+_SUSPICIOUS = re.compile(
+    rf"[\x00-\x1f\x7f-\x9f\\{_HALVES}]|^[A-Za-z]:|^/|/$|//|(?:^|/)\.{{1,2}}(?:/|$)|^$"
+)
 
 
 def path_fault(path: str) -> str | None:
@@ -23,16 +27,15 @@ def path_fault(path: str) -> str | None:
         return _fault_of(path)
     if len(path) * 4 <= LONGEST_PART:  # no character takes more than four bytes
         return None
-    try:
-        data = path.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # half a character, as JSON may spell it
-        return "is not text"
+    data = path.encode("utf-8", "surrogateescape")
     if len(data) >= LONGEST_PATH or any(len(part) > LONGEST_PART for part in data.split(b"/")):
         return "is too long"
     return None
 
 
 def _fault_of(path: str) -> str:
+    if re.search(f"[{_HALVES}]", path):
+        return "is not text"
     if any(ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 for character in path):
         return "has a control character"
     if "\\" in path:

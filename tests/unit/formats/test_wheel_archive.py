@@ -10,7 +10,7 @@ import zlib
 import pytest
 
 from lockenv.errors import IntegrityError
-from lockenv.formats.wheel import Limits, read_member, read_members, stream_member
+from lockenv.formats.wheel import Limits, path_fault, read_member, read_members, stream_member
 from tests.support.archives import Entry, zip_of
 
 
@@ -218,3 +218,8 @@ def test_zlib_and_the_fast_library_agree_about_the_end_of_a_stream() -> None:
     stored_blocks += compressor.flush()
 
     assert contents(zip_of([Entry("a", text, packed=stored_blocks)])) == {"a": text}
+
+
+def test_half_a_character_is_no_path() -> None:
+    assert path_fault("a/\ud800b") == "is not text"
+    assert path_fault(b"a/\xff".decode("utf-8", "surrogateescape")) is None
