@@ -146,8 +146,7 @@ def find_interpreter(
         f"Python {wanted} is locked, and this machine has none of exactly that version",
         why=[f"found {other}" for other in sorted(others)] or ["no other of its X.Y was found"],
         fix=[
-            "run without --offline, so that the locked build can be fetched",
-            f"or install it, for example by pyenv install {wanted}",
+            f"install it, for example by pyenv install {wanted}",
             f"or lockenv sync --python PATH, with another build of {minor_of(version)}",
         ],
     )

@@ -73,9 +73,18 @@ def interpreter_for(
     try:
         found = find_interpreter(locked.version, places, freethreaded=freethreaded, memory=fetcher)
     except HostError as missing:
-        more = [f"the locked build could not be had: {unreachable}"] if unreachable else []
+        if not unreachable:
+            raise
+        reach = (
+            "run without --offline, so that the locked build can be fetched"
+            if scene.settings.offline
+            else "name a mirror of the locked build under [mirrors] in your configuration"
+        )
         raise HostError(
-            missing.slug, missing.what, why=[*missing.why, *more], fix=missing.fix
+            missing.slug,
+            missing.what,
+            why=[*missing.why, f"the locked build could not be had: {unreachable}"],
+            fix=[reach, *(f"or {one.removeprefix('or ')}" for one in missing.fix)],
         ) from missing
     return _python(found), f"Python {found}: the locked build is not at hand ({unreachable})"
 
