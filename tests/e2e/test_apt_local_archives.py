@@ -131,14 +131,19 @@ def _ubuntu() -> DebianArchive:
     """Four pockets, two components, and members that zstd compressed."""
     archive = DebianArchive()
 
-    def pocket(suite: str, main: Sequence[Deb], universe: Sequence[Deb] = (), **extra: str) -> None:
+    def pocket(
+        suite: str,
+        main: Sequence[Deb],
+        universe: Sequence[Deb] = (),
+        extra: dict[str, str] | None = None,
+    ) -> None:
         archive.packages = {"main": [], "universe": []}
         archive.add(*main)
         archive.add(*universe, component="universe")
         archive.publish(suite, components=("main", "universe"), extra=extra)
 
     def made(name: str, version: str, **relations: str) -> Deb:
-        return deb(name, version, compression=".zst", **relations)
+        return deb(name, version, "amd64", content=None, compression=".zst", **relations)
 
     pocket(
         "noble",
@@ -155,7 +160,7 @@ def _ubuntu() -> DebianArchive:
     )
     pocket("noble-updates", [_phased(made("app", "1:1.0-1ubuntu0.1", depends="libc6"), 10)])
     pocket("noble-security", [made("ssl", "3.0.13-0ubuntu3.5")])
-    pocket("noble-backports", [made("helper", "2.0~bpo24.04")], **BACKPORTS)
+    pocket("noble-backports", [made("helper", "2.0~bpo24.04")], extra=BACKPORTS)
     return archive
 
 
