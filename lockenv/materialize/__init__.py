@@ -4,6 +4,7 @@ from lockenv.materialize.image_attached import Attached, referrer_of
 from lockenv.materialize.image_base import BaseFacts, base_config, base_packages, read_base
 from lockenv.materialize.image_build import BuildPlaces, build_image
 from lockenv.materialize.image_check import check_digests, check_image, check_recorded
+from lockenv.materialize.image_gate import GATE, GATE_PATH, Gate, render_gate
 from lockenv.materialize.image_plan import (
     BASE_DIGEST,
     BASE_NAME,
@@ -71,6 +72,8 @@ __all__ = [
     "BASE_NAME",
     "CONSTANT_TIME",
     "ENVIRONMENT_LABEL",
+    "GATE",
+    "GATE_PATH",
     "LINK_MODES",
     "NORMALISATION",
     "STATE_NAME",
@@ -85,6 +88,7 @@ __all__ = [
     "Deb",
     "FolderTree",
     "FoundImage",
+    "Gate",
     "ImagePlan",
     "ImagePython",
     "ImageSettings",
@@ -136,6 +140,7 @@ __all__ = [
     "read_installed",
     "referrer_of",
     "remove_tree",
+    "render_gate",
     "selection_texts",
     "shared_among",
     "skeleton_of",

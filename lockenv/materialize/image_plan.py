@@ -136,8 +136,8 @@ class ImagePlan:
 
     ``debs`` in any order; ``epoch`` in seconds is the target's; ``scripts`` is run or none;
     ``apt_sources`` becomes ``/etc/apt/sources.list.d/lockenv.sources`` where there is apt;
-    ``projection`` is the text of the lock's projection. ``foreign`` are Debian's foreign
-    architectures.
+    ``projection`` is the text of the lock's projection, ``texts`` are further files of ours.
+    ``foreign`` are Debian's foreign architectures.
     """
 
     architecture: str
@@ -151,6 +151,7 @@ class ImagePlan:
     project: ImageWheel | None = None
     project_files: tuple[ProjectFile, ...] = ()
     projection: str = ""
+    texts: tuple[tuple[str, str], ...] = ()
     settings: Settings = Settings()
     base: Base | None = None
 

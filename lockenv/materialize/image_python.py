@@ -106,6 +106,7 @@ class PythonMaker:
         ]
         if plan.projection:
             files.append(written_file(PROJECTION_PATH, plan.projection.encode()))
+        files += [written_file(path, text.encode()) for path, text in plan.texts]
         contents = [(file.path, file.is_executable, _digest(file)) for file in files]
         key = key_of("project", NORMALISATION, self.compressor.label, contents)
         kept = read_fragment(self.store.fragment(key))

@@ -11,6 +11,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from lockenv.formats.oci import (
+    EMPTY_CONFIG,
     INDEX_TYPE,
     LAYOUT,
     MANIFEST_TYPE,
@@ -23,12 +24,15 @@ from lockenv.formats.oci import (
     render_index,
 )
 from lockenv.formats.tar import END, Entry, padding, render_header
+from lockenv.materialize.image_attached import referrer_of
 from lockenv.materialize.image_plan import CONSTANT_TIME
+from lockenv.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from lockenv.materialize.image_attached import Attached
     from lockenv.materialize.image_plan import BuiltImage
 
 #: OCI's annotation for the name of an image in a layout, and containerd's for its full name.
@@ -61,12 +65,18 @@ def top_digest(images: Sequence[BuiltImage]) -> str:
     return describe(INDEX_TYPE, image_index(images)).digest
 
 
-def write_layout(images: Sequence[BuiltImage], name: str, folder: Path) -> None:
-    """An image layout in a new folder, blobs linked from the store where that is possible."""
+def write_layout(
+    images: Sequence[BuiltImage],
+    name: str,
+    folder: Path,
+    attached: Sequence[Sequence[Attached]] = (),
+) -> None:
+    """An image layout in a new folder; ``attached`` are documents that refer to each image."""
     partial = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        for path, content in _members(images, name, is_archive=False):
+        members = _members(images, name, is_archive=False, attached=attached)
+        for path, content in members:
             target = partial / path
             target.parent.mkdir(parents=True, exist_ok=True)
             if isinstance(content, bytes):
@@ -104,7 +114,11 @@ def write_archive(images: Sequence[BuiltImage], name: str, file: Path) -> None:
 
 
 def _members(
-    images: Sequence[BuiltImage], name: str, *, is_archive: bool
+    images: Sequence[BuiltImage],
+    name: str,
+    *,
+    is_archive: bool,
+    attached: Sequence[Sequence[Attached]] = (),
 ) -> Iterator[tuple[str, bytes | Path]]:
     """The files of a layout: each blob once, the index that names them last."""
     seen: set[str] = set()
@@ -126,7 +140,18 @@ def _members(
     tagged = name if ":" in name.rpartition("/")[2] else f"{name}:latest"
     # Tools name an image in a folder by its tag, and one that they load by its whole name.
     short = tagged if is_archive else tagged.rpartition(":")[2]
-    yield "index.json", _layout_index(images, {_NAME: short, _FULL_NAME: tagged})
+    referrers: list[Descriptor] = []
+    for image, others in zip(images, attached, strict=False):
+        for document in others:
+            referrer = referrer_of(manifest_descriptor(image), document)
+            described = describe(MANIFEST_TYPE, referrer)
+            referrers.append(replace(described, artifact_type=document.media_type))
+            for content in (EMPTY_CONFIG, document.content, referrer):
+                digest = describe("", content).digest
+                if digest not in seen:
+                    seen.add(digest)
+                    yield blob_path(digest), content
+    yield "index.json", _layout_index(images, {_NAME: short, _FULL_NAME: tagged}, referrers)
     if is_archive and len(images) == 1:
         manifest = parse_manifest(images[0].manifest, "the image's own manifest")
         yield (
@@ -137,23 +162,21 @@ def _members(
         )
 
 
-def _layout_index(images: Sequence[BuiltImage], names: Mapping[str, str]) -> bytes:
-    """A layout's index names the image once for each architecture."""
+def _layout_index(
+    images: Sequence[BuiltImage], names: Mapping[str, str], referrers: Sequence[Descriptor]
+) -> bytes:
+    """A layout's index names the image once for each architecture, then what refers to it."""
     return render_index(
         Index(
-            manifests=tuple(
-                Descriptor(
-                    media_type=one.media_type,
-                    digest=one.digest,
-                    size=one.size,
-                    architecture=one.architecture,
-                    variant=one.variant,
-                    annotations=names,
-                )
-                for one in sorted(
-                    (manifest_descriptor(image) for image in images),
-                    key=lambda one: one.architecture,
-                )
+            manifests=(
+                *(
+                    replace(one, annotations=names)
+                    for one in sorted(
+                        (manifest_descriptor(image) for image in images),
+                        key=lambda one: one.architecture,
+                    )
+                ),
+                *referrers,
             )
         )
     )

@@ -22,5 +22,7 @@ NVIDIA_APT = "https://developer.download.nvidia.com/compute/cuda/repos/"
 CONTAINER_REGISTRY = "registry-1.docker.io"
 #: The name under which Docker keeps the login for that registry.
 CONTAINER_REGISTRY_LOGIN = "https://index.docker.io/v1/"
+#: What `image --builder` starts from in another engine's container: Python on Linux, no more.
+BUILDER_IMAGE = "docker.io/library/python:3.12-slim-bookworm"
 #: Where to report a bug.
 ISSUES = "https://github.com/lockenv/lockenv/issues"

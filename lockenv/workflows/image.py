@@ -1,4 +1,4 @@
-"""``image``: the OCI image that a lock describes, and ``check --image``."""
+"""``image``: the OCI image that a lock describes."""
 
 from __future__ import annotations
 
@@ -8,37 +8,25 @@ from typing import TYPE_CHECKING
 
 from lockenv.errors import InputError, IntegrityError
 from lockenv.host import machine_here
-from lockenv.lockfile import render_lock
-from lockenv.materialize import (
-    BuildPlaces,
-    build_image,
-    remove_tree,
-    top_digest,
-    write_archive,
-    write_layout,
-)
-from lockenv.model import (
-    LOCK_NAME,
-    PLATFORMS,
-    Image,
-    Origin,
-    RecordedImage,
-    parse_digest,
-)
+from lockenv.materialize import BuildPlaces, build_image, remove_tree, top_digest
+from lockenv.model import LOCK_NAME, PLATFORMS, Image, Origin
 from lockenv.sandbox import Confinement, check_store, choose_mode
 from lockenv.values import dataclass, replace
 from lockenv.workflows.choice import Choice, choose_target
 from lockenv.workflows.environment import content_of
 from lockenv.workflows.files import write_atomically
-from lockenv.workflows.image_plan import image_plan
+from lockenv.workflows.image_foreign import refuse_foreign
+from lockenv.workflows.image_plan import image_plan, project_files
+from lockenv.workflows.image_record import hold, project_digest, recorded_of, write_record
 from lockenv.workflows.network import open_network
 from lockenv.workflows.sync import open_locked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lockenv.materialize import BuiltImage
-    from lockenv.model import Lock, LockedTarget
+    from lockenv.materialize import BuiltImage, ProjectFile
+    from lockenv.model import Digest, LockedTarget
+    from lockenv.workflows.environment import Content
     from lockenv.workflows.scene import Scene
     from lockenv.workflows.sync import Opened
 
@@ -54,6 +42,10 @@ class ImageOptions:
     form: str = "oci"
     compression: str | None = None
     metadata_file: str | None = None
+    load: bool = False
+    if_missing: bool = False
+    builder: str = "local"
+    bundle: str | None = None
     record: bool = False
     check: bool = False
 
@@ -69,28 +61,140 @@ class ImageOutcome:
 
 def image(scene: Scene, options: ImageOptions) -> ImageOutcome:
     """Build the image for each target, and put it where it was asked for."""
-    mode = building_mode(scene)
-    opened, built = built_images(scene, options, mode)
-    declared = _declared(opened, options)
+    opened = open_locked(scene)
+    declared = declared_image(opened, options)
+    targets = _targets(scene, opened, declared, options)
+    place = _Place(scene, opened, declared, tuple(targets), options)
+    if options.if_missing:
+        there = place.already_there()
+        if there is not None:
+            return ImageOutcome(digest=there, notes=("it is there already: nothing was built",))
+    built = place.built()
     notes = _notes(built)
+    if not options.record:
+        place.hold(built)
     if options.check:
-        _built_again(scene, opened, declared, built, options, mode)
+        _built_again(place, built)
         notes.append("built again: the same digests")
-    digest = top_digest(built)
     lines = [
         f"{layer.name:<20}{layer.size / 1e6:>9.1f} MB  {layer.diff_id}"
         for image_ in built
         for layer in image_.layers
     ]
-    lines += _delivered(scene, opened, declared, built, options)
+    lines += place.delivered(built)
     if options.record:
-        _record(scene, opened, declared, options, built)
-    if options.metadata_file:
-        document = _metadata(built, digest)
-        write_atomically(
-            scene.directory / options.metadata_file, json.dumps(document, indent=2) + "\n"
-        )
-    return ImageOutcome(digest=digest, lines=tuple(lines), notes=tuple(notes))
+        write_record(opened, declared, list(zip(targets, built, strict=True)), place.project)
+    return ImageOutcome(digest=top_digest(built), lines=tuple(lines), notes=tuple(notes))
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """One ``image``: what is built, for which targets, and where it goes."""
+
+    scene: Scene
+    opened: Opened
+    declared: Image
+    targets: tuple[LockedTarget, ...]
+    options: ImageOptions
+
+    @property
+    def name(self) -> str:
+        return self.declared.name or self.opened.root.name.lower()
+
+    @property
+    def project(self) -> Digest | None:
+        """The digest of the project's files, where the image holds them."""
+        if not self.declared.project:
+            return None
+        return project_digest(list(project_files(self.opened.root)))
+
+    def built(self, scene: Scene | None = None) -> list[BuiltImage]:
+        """The images, built or from the store; in a container where one was asked for."""
+        scene = scene or self.scene
+        if self.options.builder != "local":
+            from lockenv.workflows.image_builder import built_inside  # noqa: PLC0415 - few ask
+
+            job = Job(self.opened, self.declared, self.options.builder, self.options.bundle)
+            return built_inside(scene, job, self.targets)
+        job = Job(self.opened, self.declared, building_mode(scene), self.options.bundle)
+        return [build_for(scene, job, target) for target in self.targets]
+
+    def hold(self, built: Sequence[BuiltImage]) -> None:
+        """Compare a build with the digests that the lock records, where it does."""
+        for target, one in zip(self.targets, built, strict=True):
+            recorded = recorded_of(self.opened.lock, self.declared, target)
+            if recorded is not None:
+                hold(recorded, one, self.project)
+
+    def already_there(self) -> str | None:
+        """The digest of the recorded image, where the place that was named has it already."""
+        if len(self.targets) != 1:
+            return None
+        recorded = recorded_of(self.opened.lock, self.declared, self.targets[0])
+        if recorded is None or (recorded.project is not None and recorded.project != self.project):
+            return None
+        from lockenv.workflows.image_use import is_there  # noqa: PLC0415 - few ask
+
+        places = [one for one in (self.options.push, self.options.output) if one]
+        architecture = PLATFORMS[self.targets[0].platform].oci_architecture
+        if places and all(
+            is_there(self.scene, one, architecture, str(recorded.config)) for one in places
+        ):
+            return str(recorded.manifest)
+        return None
+
+    def delivered(self, built: Sequence[BuiltImage]) -> list[str]:
+        """Put the images where they were asked for; a line each."""
+        options = self.options
+        if not (options.output or options.push or options.load or options.metadata_file):
+            return []
+        from lockenv.workflows import image_deliver as deliver  # noqa: PLC0415 - loads exports
+
+        attached = [
+            deliver.attached_documents(self.opened.lock, self._content(target).selection, self.name)
+            for target in self.targets
+        ]
+        lines = []
+        if options.output:
+            if options.form == "docker" and not options.output.endswith(".tar"):
+                raise InputError(
+                    "usage", "the docker format is one file", fix="name a FILE.tar with --output"
+                )
+            lines.append(
+                deliver.write_output(self.scene, built, self.name, options.output, attached)
+            )
+        if options.push:
+            from lockenv.workflows.image_push import push_images  # noqa: PLC0415 - loads the network
+
+            lines += push_images(self.scene, built, options.push, attached)
+        if options.load:
+            lines.append(deliver.load_image(built, self.name))
+        if options.metadata_file:
+            text = json.dumps(deliver.metadata(built, self.name), indent=2) + "\n"
+            write_atomically(self.scene.directory / options.metadata_file, text)
+        return lines
+
+    def _content(self, target: LockedTarget) -> Content:
+        return content_of(self.opened.lock, choice_of(self.declared, target))
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is built and how: a mode of the sandbox, or an engine's name for a container.
+
+    ``bundle`` holds files by their hash; ``files`` are the project's, where they are known.
+    """
+
+    opened: Opened
+    declared: Image
+    mode: str
+    bundle: str | None = None
+    files: tuple[ProjectFile, ...] | None = None
+
+
+def choice_of(declared: Image, target: LockedTarget) -> Choice:
+    """What an image installs of a target."""
+    return Choice(target=target.name, groups=declared.groups, extras=declared.extras)
 
 
 def building_mode(scene: Scene) -> str:
@@ -103,12 +207,13 @@ def building_mode(scene: Scene) -> str:
 def built_images(scene: Scene, options: ImageOptions, mode: str) -> tuple[Opened, list[BuiltImage]]:
     """The project and its image for each target, built or from the store."""
     opened = open_locked(scene)
-    declared = _declared(opened, options)
+    declared = declared_image(opened, options)
     targets = _targets(scene, opened, declared, options)
-    return opened, [_built(scene, opened, declared, target, mode) for target in targets]
+    job = Job(opened, declared, mode)
+    return opened, [build_for(scene, job, target) for target in targets]
 
 
-def _declared(opened: Opened, options: ImageOptions) -> Image:
+def declared_image(opened: Opened, options: ImageOptions) -> Image:
     """The image's table; the default one where the manifest has none."""
     images = opened.manifest.images if opened.manifest else ()
     key = options.name or ""
@@ -157,44 +262,35 @@ def _targets(
     return candidates
 
 
-def _built(
-    scene: Scene, opened: Opened, declared: Image, target: LockedTarget, mode: str
-) -> BuiltImage:
-    choice = Choice(target=target.name, groups=declared.groups, extras=declared.extras)
-    content = content_of(opened.lock, choice)
-    with open_network(scene, opened.manifest) as fetcher:
-        plan = image_plan(scene, opened, declared, content, fetcher)
+def build_for(scene: Scene, job: Job, target: LockedTarget) -> BuiltImage:
+    """The image of one target, built on this machine or from the store."""
+    refuse_foreign(target)
+    content = content_of(job.opened.lock, choice_of(job.declared, target))
+    with open_network(scene, job.opened.manifest, bundle=job.bundle) as fetcher:
+        plan = image_plan(scene, job.opened, job.declared, content, fetcher, job.files)
     places = BuildPlaces(
         cache=scene.settings.cache_dir,
         data=scene.settings.data_dir,
-        confinement=Confinement(mode),
+        confinement=Confinement(job.mode),
     )
     return build_image(plan, places, scene.progress)
 
 
-def _built_again(
-    scene: Scene,
-    opened: Opened,
-    declared: Image,
-    built: Sequence[BuiltImage],
-    options: ImageOptions,
-    mode: str,
-) -> None:
+def _built_again(place: _Place, built: Sequence[BuiltImage]) -> None:
     """Build once more with an empty store of layers; `IntegrityError` where a digest differs."""
     import tempfile  # noqa: PLC0415 - only --check needs it
 
-    cache = scene.settings.cache_dir
+    cache = place.scene.settings.cache_dir
     # Beside the store, where a root can lie; in a user namespace others own files in it.
+    (cache / "image").mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="check-", dir=cache / "image"))
     try:
         (folder / "blobs").symlink_to(cache / "blobs")
-        fresh = replace(scene, settings=replace(scene.settings, cache_dir=folder))
-        targets = _targets(scene, opened, declared, options)
-        again = [_built(fresh, opened, declared, target, mode) for target in targets]
-        for first, second in zip(built, again, strict=True):
+        fresh = replace(place.scene, settings=replace(place.scene.settings, cache_dir=folder))
+        for first, second in zip(built, place.built(fresh), strict=True):
             _compare(first, second)
     finally:
-        remove_tree(folder, Confinement(mode))
+        remove_tree(folder, Confinement(building_mode(place.scene)))
 
 
 def _compare(first: BuiltImage, second: BuiltImage) -> None:
@@ -224,95 +320,3 @@ def _notes(built: Sequence[BuiltImage]) -> list[str]:
         if one.skipped:
             notes.append(f"scripts that were not run: {', '.join(one.skipped)}")
     return notes
-
-
-def _delivered(
-    scene: Scene,
-    opened: Opened,
-    declared: Image,
-    built: Sequence[BuiltImage],
-    options: ImageOptions,
-) -> list[str]:
-    name = declared.name or opened.root.name
-    lines = []
-    if options.output:
-        place = scene.directory / options.output
-        if options.form == "docker" and place.suffix != ".tar":
-            raise InputError(
-                "usage", "the docker format is one file", fix="name a FILE.tar with --output"
-            )
-        if place.suffix == ".tar":
-            write_archive(built, name, place)
-        else:
-            write_layout(built, name, place)
-        lines.append(f"wrote {options.output}")
-    if options.push:
-        lines += _pushed(scene, built, options.push)
-    return lines
-
-
-def _pushed(scene: Scene, built: Sequence[BuiltImage], reference: str) -> list[str]:
-    from lockenv.workflows.image_push import push_images  # noqa: PLC0415 - only a push needs it
-
-    return push_images(scene, built, reference)
-
-
-def _metadata(built: Sequence[BuiltImage], digest: str) -> dict[str, object]:
-    """What ``--metadata-file`` holds; the first keys are BuildKit's."""
-    return {
-        "containerimage.digest": digest,
-        "images": [
-            {
-                "architecture": one.architecture,
-                "manifest": json.loads(one.manifest),
-                "compressor": one.compressor,
-                "layers": [
-                    {"name": layer.name, "digest": layer.digest, "diff_id": layer.diff_id}
-                    for layer in one.layers
-                ],
-            }
-            for one in built
-        ],
-    }
-
-
-def _record(
-    scene: Scene,
-    opened: Opened,
-    declared: Image,
-    options: ImageOptions,
-    built: Sequence[BuiltImage],
-) -> None:
-    """Write the digests of this build into the lock, beside the image that it was made for."""
-    from lockenv.formats.oci import CONFIG_TYPE, describe  # noqa: PLC0415 - likewise
-    from lockenv.materialize import NORMALISATION, manifest_descriptor  # noqa: PLC0415 - likewise
-
-    targets = _targets(scene, opened, declared, options)
-    recorded = tuple(
-        RecordedImage(
-            target=target.name,
-            project=None,
-            normalisation=NORMALISATION,
-            diff_ids=tuple(parse_digest(layer.diff_id) for layer in one.layers),
-            config=parse_digest(describe(CONFIG_TYPE, one.config).digest),
-            manifest=parse_digest(manifest_descriptor(one).digest),
-            compressor=one.compressor,
-        )
-        for target, one in zip(targets, built, strict=True)
-    )
-    images = [
-        replace(one, recorded=recorded) if one.key == declared.key else one
-        for one in opened.lock.images
-    ]
-    if not any(one.key == declared.key for one in images):
-        raise InputError(
-            "no-image",
-            f"{LOCK_NAME} has no image to record digests for",
-            fix="declare [image] in the manifest, then lockenv lock",
-        )
-    lock: Lock = replace(opened.lock, images=tuple(images))
-    write_atomically(opened.root / LOCK_NAME, render_lock(lock))
-    if opened.manifest is not None and opened.manifest.exports:
-        from lockenv.workflows.export import refresh_exports  # noqa: PLC0415 - likewise
-
-        refresh_exports(lock, opened.manifest, opened.root)

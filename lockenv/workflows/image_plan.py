@@ -16,6 +16,8 @@ from lockenv.materialize import (
     BASE_NAME,
     CONSTANT_TIME,
     ENVIRONMENT_LABEL,
+    GATE,
+    GATE_PATH,
     Deb,
     ImagePlan,
     ImagePython,
@@ -25,6 +27,7 @@ from lockenv.materialize import (
     ProjectFile,
     VenvPython,
     base_config,
+    render_gate,
 )
 from lockenv.model import (
     LOCK_NAME,
@@ -40,6 +43,7 @@ from lockenv.sources.debian import wanted_package as wanted_deb
 from lockenv.values import replace
 from lockenv.workflows.building import built_package, built_project, workshop
 from lockenv.workflows.environment import direct_url, wanted_file, wanted_package
+from lockenv.workflows.image_cuda import image_cuda
 from lockenv.workflows.interpreters import interpreter_for
 
 if TYPE_CHECKING:
@@ -61,24 +65,25 @@ _KEYRINGS = {"debian": "debian-archive-keyring.gpg", "ubuntu": "ubuntu-archive-k
 
 
 def image_plan(
-    scene: Scene, opened: Opened, image: Image, content: Content, fetcher: StoreFetcher
+    scene: Scene,
+    opened: Opened,
+    image: Image,
+    content: Content,
+    fetcher: StoreFetcher,
+    files: tuple[ProjectFile, ...] | None = None,
 ) -> ImagePlan:
-    """The plan, with every file that it names in the store."""
+    """The plan, with every file that it names in the store.
+
+    ``files`` are the project's, where another process has listed them already.
+    """
     lock, target = opened.lock, content.selection.target
     if not content.selection.system_packages and image.base == "scratch":
         raise _no_system(target)
     base = _base(scene, opened, image, target, fetcher)
-    states = {state.key: state for state in lock.system_archives}
-    wanted: dict[Digest, Wanted] = {}
-    for package in content.selection.system_packages:
-        wanted[package.digest] = wanted_deb(package, states[package.archive])
-    for one in content.wheels:
-        if one.artifact is not None:
-            wanted[one.artifact.digest] = wanted_file(one.artifact, one.package, str(opened.root))
-    archive = content.interpreter.artifact
-    if archive is not None:
-        wanted[archive.digest] = _wanted_interpreter(archive)
-    paths = _fetched(scene, fetcher, wanted.values())
+    gate = image_cuda(target).gate
+    paths = _fetched(scene, fetcher, _wanted_files(opened, content).values())
+    if files is None:
+        files = tuple(project_files(opened.root))
     return ImagePlan(
         architecture=_architecture(target),
         epoch=_epoch(target, base),
@@ -110,8 +115,9 @@ def image_plan(
             *_built(scene, opened, content, fetcher),
         ),
         project=_project(scene, opened, image, content, fetcher),
-        project_files=tuple(project_files(opened.root)) if image.project else (),
+        project_files=files if image.project else (),
         projection=projection(lock, target.name, content),
+        texts=() if gate is None else ((GATE_PATH, render_gate(gate)),),
         settings=_settings(opened, image, content, base),
         base=base,
     )
@@ -145,6 +151,40 @@ def _no_system(target: LockedTarget) -> InputError:
             "or name a base image in [image]",
         ],
     )
+
+
+def fetch_for(
+    scene: Scene, opened: Opened, image: Image, content: Content, fetcher: StoreFetcher
+) -> None:
+    """Get into the store whatever a build of the image reads, also for what it compiles."""
+    from lockenv.workflows.build_steps import wanted_member  # noqa: PLC0415 - few ask
+
+    target = content.selection.target
+    _base(scene, opened, image, target, fetcher)
+    wanted = _wanted_files(opened, content)
+    for one in content.to_build:
+        if one.artifact is not None:
+            wanted[one.artifact.digest] = wanted_file(one.artifact, one.package, str(opened.root))
+    for build in opened.lock.builds:
+        for member in build.packages:
+            if target.name in member.artifact.targets:
+                wanted[member.artifact.digest] = wanted_member(member, str(opened.root))
+    _fetched(scene, fetcher, wanted.values())
+
+
+def _wanted_files(opened: Opened, content: Content) -> dict[Digest, Wanted]:
+    """The packages, wheels and interpreter of an image."""
+    states = {state.key: state for state in opened.lock.system_archives}
+    wanted: dict[Digest, Wanted] = {}
+    for package in content.selection.system_packages:
+        wanted[package.digest] = wanted_deb(package, states[package.archive])
+    for one in content.wheels:
+        if one.artifact is not None:
+            wanted[one.artifact.digest] = wanted_file(one.artifact, one.package, str(opened.root))
+    archive = content.interpreter.artifact
+    if archive is not None:
+        wanted[archive.digest] = _wanted_interpreter(archive)
+    return wanted
 
 
 def _fetched(scene: Scene, fetcher: StoreFetcher, wanted: Iterable[Wanted]) -> dict[Digest, Path]:
@@ -307,9 +347,20 @@ def project_files(root: Path) -> Iterable[ProjectFile]:
             for path in root.rglob("*")
             if path.is_file() and layouts.isdisjoint(path.parents)
         )
+    yield from listed_files(root, names)
+
+
+def listed_files(root: Path, names: Iterable[str]) -> Iterable[ProjectFile]:
+    """Those of the names that are plain files, and belong into an image."""
     for name in names:
         source = root / name
-        if set(Path(name).parts) & _LEFT_OUT or source.is_symlink() or not source.is_file():
+        # The lock's projection stands elsewhere: nothing inside depends on what --record writes.
+        if (
+            name == LOCK_NAME
+            or set(Path(name).parts) & _LEFT_OUT
+            or source.is_symlink()
+            or not source.is_file()
+        ):
             continue
         yield ProjectFile(path=name, source=source, executable=bool(source.stat().st_mode & 0o100))
 
@@ -366,13 +417,16 @@ def _settings(opened: Opened, image: Image, content: Content, base: Base | None)
     if base is not None:
         annotations[BASE_NAME], annotations[BASE_DIGEST] = base.reference, base.digest
     inherited = base_config(base).user if base else ""
+    cuda = image_cuda(content.selection.target)
+    labels, annotations = {**cuda.labels, **labels}, {**cuda.labels, **annotations}
     return ImageSettings(
         name=image.name or opened.root.name,
         user=image.user or inherited or "app",
         workdir=image.workdir,
+        before=GATE if cuda.gate is not None else (),
         entrypoint=image.entrypoint,
         cmd=image.cmd,
-        env={"LOCKENV_ENVIRONMENT_DIGEST": digest, **image.env},
+        env={"LOCKENV_ENVIRONMENT_DIGEST": digest, **cuda.env, **image.env},
         labels=labels,
         annotations=annotations,
         ports=image.ports,

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from lockenv.errors import InputError
+from lockenv.errors import InputError, IntegrityError, UnavailableError
 from lockenv.formats.oci import parse_manifest
 from lockenv.materialize import check_image, image_of, open_image
 from lockenv.workflows.image import ImageOptions, building_mode, built_images
@@ -30,6 +30,19 @@ def image_findings(
     expected = built[0]
     found = _open(scene, reference, expected)
     return check_image(expected, found, target)
+
+
+def is_there(scene: Scene, reference: str, architecture: str, config: str) -> bool:
+    """Whether a folder, archive or repository has an image with this config, every layer of it."""
+    try:
+        place = scene.directory / reference
+        if place.exists():
+            return open_image(place, architecture).config_digest == config
+        if reference.endswith(".tar") or reference.startswith((".", "/")):
+            return False
+        return _from_registry(scene, reference, architecture).config_digest == config
+    except (InputError, UnavailableError, IntegrityError):
+        return False
 
 
 def _open(scene: Scene, reference: str, expected: BuiltImage) -> FoundImage:

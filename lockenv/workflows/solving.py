@@ -236,6 +236,10 @@ def search(scene: Scene, question: Question) -> Answer:
         images=_images(question),
     )
     notes += _base_notes(lock)
+    if any(image.recorded for image in lock.images):
+        from lockenv.workflows.image_record import with_current_records  # noqa: PLC0415 - few have any
+
+        lock = with_current_records(question.former, lock)
     every = (*notes, *system.notes, *map(_apart_note, apart))
     return Answer(lock=regrouped(lock), notes=every, trail=trail)
 

@@ -33,6 +33,18 @@ Examples:
     type=click.Choice(["gzip", "zstd", "none"]),
     help="Of the layers [default: gzip].",
 )
+@click.option("--load", is_flag=True, help="Load the image into Docker or Podman.")
+@click.option(
+    "--if-missing", is_flag=True, help="Build only if the recorded image is not there already."
+)
+@click.option(
+    "--builder",
+    type=click.Choice(["local", "docker", "podman"]),
+    default="local",
+    show_default=True,
+    help="Build here, or in a container of that engine.",
+)
+@click.option("--from", "bundle", metavar="BUNDLE", help="Take files from a bundle made by fetch.")
 @click.option("--metadata-file", metavar="FILE", help="Write digests as JSON.")
 @click.option("--record", is_flag=True, help="Write the digests into the lock.")
 @click.option("--check", is_flag=True, help="Build again and compare digests.")
@@ -46,6 +58,10 @@ def command(  # noqa: PLR0913 - one parameter an option, as click calls it
     push: str | None,
     form: str,
     compression: str | None,
+    load: bool,
+    if_missing: bool,
+    builder: str,
+    bundle: str | None,
     metadata_file: str | None,
     record: bool,
     check: bool,
@@ -60,6 +76,10 @@ def command(  # noqa: PLR0913 - one parameter an option, as click calls it
         push=push,
         form=form,
         compression=compression,
+        load=load,
+        if_missing=if_missing,
+        builder=builder,
+        bundle=bundle,
         metadata_file=metadata_file,
         record=record,
         check=check,
