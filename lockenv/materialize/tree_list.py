@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _ROOT = "/lockenv-root-4f1c9e5d7a20"
 _PROMPT = "lockenv-prompt-4f1c9e5d7a20"
 _MARK = "\x01"
+#: Below this, whoever makes a shared environment puts a link of its own.
+_SHARED_LINK = "lib/python/"
 #: Environments with fewer files are linked file by file: that is quick, and most ordinary.
 SMALLEST_SHARED = 2000
 #: So are folders with fewer files, for the same reason.
@@ -233,6 +235,8 @@ def _shared_names(files: Iterable[PlacedFile], site_packages: str) -> tuple[str,
     total = 0
     for file in files:
         total += 1
+        if file.path.startswith(_SHARED_LINK):
+            return ()
         if not file.path.startswith(f"{site_packages}/"):
             continue
         name, _, below = file.path[len(site_packages) + 1 :].partition("/")

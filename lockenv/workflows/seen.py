@@ -29,6 +29,10 @@ TURN_NAME = ".turn"
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@")
 #: A first line that is longer is not a path alone (`lockenv.formats.wheel`): the smallest limit.
 _LONGEST_LINE = 127
+#: Tools that tell installed code by real paths (coverage) ask `sysconfig` for every scheme's folder
+#: of packages. The scheme ``posix_home`` has it here, where no package has files: so they come to
+#: know the shared folders too.
+SHARED_LINK = "lib/python"
 _LOCK_FILE = ".lockenv-lock"
 _STATE_NAME = "lockenv-state.json"
 _MARK = "\x01"
@@ -111,9 +115,12 @@ class _Making:
             content = self._filled(text).encode("utf-8")
             self._texts.append(content)
             _write(root + path, content, int(mode, 8))
-        site, base = f"{root}{self._site_packages}/", f"{self._tree}/{FILES_NAME}/"
+        site = f"{root}{self._site_packages}/"
+        base = f"{self._tree}/{FILES_NAME}/{self._site_packages}"
         for name in self._shared:
-            os.symlink(f"{base}{self._site_packages}/{name}", site + name)  # noqa: PTH211 - likewise
+            os.symlink(f"{base}/{name}", site + name)  # noqa: PTH211 - likewise
+        if self._shared:
+            os.symlink(base, root + SHARED_LINK)  # noqa: PTH211 - likewise
         self._write_state("complete", self._key(), self._stamps())
 
     def _filled(self, text: str) -> str:

@@ -66,8 +66,9 @@ def anew(user: User, *words: str) -> None:
 def everything(folder: Path) -> dict[str, bytes]:
     """The files of an environment as its programs see them, but for our own state."""
     found = {}
+    left_out = {"__pycache__", "lib64", "python"}
     for place, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if name not in {"__pycache__", "lib64"}]
+        folders[:] = [name for name in folders if name not in left_out]
         for name in names:
             path = Path(place, name)
             if not name.startswith((".lockenv", "lockenv-state")):
@@ -321,6 +322,19 @@ def test_an_environment_that_stands_is_never_made_anew(user: User) -> None:
     user.lockenv("sync")
 
     assert snapshot(user.venv).keys() == before.keys()
+
+
+def test_tools_that_go_by_real_paths_find_installed_code_to_be_installed(user: User) -> None:
+    anew(user)
+
+    found = user.asks(
+        "import large, os, sysconfig;"
+        "real = os.path.realpath(large.__file__);"
+        "places = [sysconfig.get_path('purelib', one) for one in sysconfig.get_scheme_names()];"
+        "print(any(real.startswith(os.path.realpath(one) + '/') for one in places))"
+    )
+
+    assert found == "True"
 
 
 def test_tools_of_the_environment_work(user: User) -> None:
