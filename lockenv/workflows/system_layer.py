@@ -118,7 +118,9 @@ def lock_cell(
         lock_system,
     )
 
-    external = external_packages(question.project.manifest.external, system)
+    external = external_packages(
+        question.project.manifest.external, system, place=question.project.place
+    )
 
     interpreter: tuple[SystemPackage, ...] = ()
     if cell.interpreter.source == "debian":
@@ -139,12 +141,13 @@ def lock_cell(
         ),
         native_libraries=native,
         interpreter=interpreter,
+        place=question.project.place,
         admits=_admits(question, cell, system),
         base=status,
     )
     world = open_world(scene, question, fetcher, system)
     locked = lock_system(request, world, _kept(question, cell), scene.progress)
-    check_external(external, locked.packages)
+    check_external(external, locked.packages, question.project.place)
     return locked
 
 

@@ -419,6 +419,34 @@ def test_an_addition_is_sought_at_the_recorded_state_first(place: Place) -> None
     assert not again.moves
 
 
+@pytest.mark.parametrize("signature", ["InRelease", "Release.gpg"])
+def test_another_machine_finds_the_recorded_state_at_the_snapshot_service(
+    place: Place, tmp_path: Path, signature: str
+) -> None:
+    place.archive.publish("stable", signature=signature)
+    first = place.lock("a")
+    past = snapshot(place.archive, "debian", "20260102T060000Z")
+    place.archive.remove("b")
+    place.archive.add(deb("c", "2.0", depends="b (>= 2.0)"), deb("b", "2.0"))
+    place.archive.publish("stable", date="2026-01-02T12:00:00Z")
+    place.server.files.update({f"snapshot/{path}": data for path, data in past.items()})
+    place.folder = tmp_path / "another machine"
+
+    again = place.lock("a", "c", kept=_kept(first))
+
+    assert _versions(again) == {"a": "1.0", "b": "1.0", "c": "1.0"}
+    assert again.archives == first.archives
+    assert not again.moves
+    # What the live archive no longer has comes from there, and the other way round.
+    with place.world() as world:
+        (b,) = [package for package in again.packages if package.name == "b"]
+        world.fetcher.blob(wanted_package(b, again.archives[0]))
+        (c,) = [package for package in again.packages if package.name == "c"]
+        for path in [path for path in place.server.files if path.startswith("snapshot/")]:
+            del place.server.files[path]
+        world.fetcher.blob(wanted_package(c, again.archives[0]))
+
+
 def test_an_addition_stands_beside_old_pins_where_the_recorded_state_is_gone(
     place: Place, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from lockenv.errors import NoSolutionError
+from lockenv.formats.debian import render_alternatives
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,6 +33,8 @@ def unsolved(proposal: Proposal, target: str) -> NoSolutionError:
             if request:
                 culprits[chain[0].name] = None
             lines += [line for line in (request, *_links(chain)) if line and line not in lines]
+        if asker is None:
+            lines += [line for line in _choice_of(proposal, text) if line not in lines]
         lines.append(text)
     names = list(culprits)
     if len(names) > 1:
@@ -97,6 +100,13 @@ def _links(chain: list[Listed]) -> Iterator[str]:
 def _asked_for(proposal: Proposal, first: Listed) -> str:
     asked = proposal.requests.answers.get(first.key)
     return f"you ask for {asked[0].text}    {asked[0].where}" if asked else ""
+
+
+def _choice_of(proposal: Proposal, text: str) -> Iterator[str]:
+    """The request with alternatives that a line speaks of."""
+    for group, asked in proposal.requests.choices:
+        if render_alternatives(group) in text:
+            yield f"you ask for {asked.text}    {asked.where}"
 
 
 def describe(problem: Violation) -> str:

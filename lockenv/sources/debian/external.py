@@ -14,7 +14,7 @@ from lockenv.tables.external import ecosystem, mapping, packages_for, parse_exte
 from lockenv.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from lockenv.errors import LockenvError
     from lockenv.model import LockedSystemPackage, Origin, System
@@ -38,6 +38,7 @@ def external_packages(
     external: Iterable[tuple[str, Origin]],
     system: System,
     roles: Sequence[str] = ("run",),
+    place: Callable[[Origin], str] = where,
 ) -> tuple[ExternalPackage, ...]:
     """The packages that a project's ``[external]`` asks for in the given roles.
 
@@ -54,7 +55,7 @@ def external_packages(
         try:
             wanted = parse_external(text)
         except ValueError as error:
-            faults.append(_malformed(text, origin, str(error)))
+            faults.append(_malformed(text, place(origin), str(error)))
             continue
         packages = packages_for(wanted, name, role) if name else None
         if packages:
@@ -63,14 +64,16 @@ def external_packages(
                 ExternalPackage(text=text, packages=asked, version=wanted.version, origin=origin)
             )
         elif not _is_answered(wanted.identifier, system):
-            faults.append(_unmapped(text, wanted.identifier, origin, system, name))
+            faults.append(_unmapped(text, wanted.identifier, place(origin), system, name))
     if faults:
         raise FaultsError(faults)
     return tuple(found)
 
 
 def check_external(
-    external: Iterable[ExternalPackage], packages: Iterable[LockedSystemPackage]
+    external: Iterable[ExternalPackage],
+    packages: Iterable[LockedSystemPackage],
+    place: Callable[[Origin], str] = where,
 ) -> None:
     """Hold the locked packages to the versions that ``[external]`` asks for; NoSolutionError.
 
@@ -88,7 +91,7 @@ def check_external(
                 "external-version",
                 f"{one.text} is not what this suite has",
                 why=(
-                    f"you ask for {one.version}    {where(one.origin)}",
+                    f"you ask for {one.version}    {place(one.origin)}",
                     f"{package.name} is {package.version}",
                 ),
                 fix="relax the version, take another suite, or add backports = true",
@@ -107,23 +110,23 @@ def _is_answered(identifier: str, system: System) -> bool:
     return False
 
 
-def _malformed(text: str, origin: Origin, reason: str) -> InputError:
+def _malformed(text: str, place: str, reason: str) -> InputError:
     return InputError(
         "bad-external",
         f"{text!r} names no external dependency",
-        why=(where(origin), reason),
+        why=(place, reason),
         fix="write it as PEP 725 says: dep:generic/NAME",
     )
 
 
 def _unmapped(
-    text: str, identifier: str, origin: Origin, system: System, name: str | None
+    text: str, identifier: str, place: str, system: System, name: str | None
 ) -> InputError:
     plain = identifier.rpartition("/")[2]
     known = mapping(name) if name else {}
     short = {one.rpartition("/")[2]: one for one in sorted(known)}
     near = [short[match] for match in difflib.get_close_matches(plain, sorted(short), n=3)]
-    why = [where(origin)]
+    why = [place]
     if name is None:
         why.append(f"there is no table for {system.distribution} {system.suite}")
     elif identifier in known:

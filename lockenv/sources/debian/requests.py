@@ -21,11 +21,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request of the manifest: as parsed, as written, and where it stands."""
+    """One request of the manifest: as parsed, as written, and where it stands.
+
+    ``place`` finds the line, and is only asked for a message.
+    """
 
     request: Request
     text: str
-    where: str
+    origin: Origin
+    place: Callable[[Origin], str]
+
+    @property
+    def where(self) -> str:
+        """Its place, for messages."""
+        return self.place(self.origin)
 
 
 @dataclass(slots=True)
@@ -50,7 +59,11 @@ def where(origin: Origin) -> str:
     return f"{place}: {render_path(origin.path)}" if origin.path else place
 
 
-def parse_asked(packages: Sequence[SystemPackage], architecture: str) -> list[Asked]:
+def parse_asked(
+    packages: Sequence[SystemPackage],
+    architecture: str,
+    place: Callable[[Origin], str] = where,
+) -> list[Asked]:
     """The requests that hold on an architecture; all malformed ones are told at once."""
     found: list[Asked] = []
     faults: list[LockenvError] = []
@@ -62,7 +75,7 @@ def parse_asked(packages: Sequence[SystemPackage], architecture: str) -> list[As
                 InputError(
                     "bad-relation",
                     f"{package.relation!r} names no system package",
-                    why=(where(package.origin), str(error)),
+                    why=(place(package.origin), str(error)),
                     fix="write it as in Depends: `name (>= version)`, `a | b`, `name:arch`",
                 )
             )
@@ -72,7 +85,7 @@ def parse_asked(packages: Sequence[SystemPackage], architecture: str) -> list[As
         )
         if alternatives:
             kept = request._replace(alternatives=alternatives)
-            found.append(Asked(kept, package.relation, where(package.origin)))
+            found.append(Asked(kept, package.relation, package.origin, place))
     if faults:
         raise FaultsError(faults)
     return found
@@ -209,6 +222,8 @@ def _unknown(
     elif elsewhere := sorted({each.architecture for each in there if each.name == relation.name}):
         why.append(f"{relation.name} is there for {', '.join(elsewhere)}, not for {architecture}")
         fix = f"write {relation.name}, or check system.architectures"
+        if architecture not in universe.architectures:
+            fix = f'add "{architecture}" to architectures in [system], or write {relation.name}'
     else:
         near = nearest(relation.name, set(universe.names()))
         fix = f"write {near}" if near else "check the name, system.suite and system.components"

@@ -295,12 +295,8 @@ def reopen(suite: Suite, state: ArchiveState, world: World) -> OpenSuite | None:
 
 
 def _from_snapshot(suite: Suite, root: str, state: ArchiveState, world: World) -> bytes | None:
-    place = root + suite.folder + "InRelease"
     try:
-        page = world.fetcher.page(place, limit=_LARGEST_RELEASE)
-        if page is None:
-            return None
-        signed = verify_signed(place, page.body, None, suite.keyring)
+        signed = _signed(suite, root, world)
     except (SourceError, IntegrityError):
         # The recorded state is a preference: without it the live one is asked.
         return None

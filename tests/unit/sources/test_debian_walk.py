@@ -486,6 +486,52 @@ def test_unknown_names_and_versions_are_told_with_what_there_is(world: World) ->
     assert "the archives have 1.2 (s)" in caught.value.why
 
 
+def test_a_clash_far_below_is_told_with_the_chain_to_each(world: World) -> None:
+    world.suite(
+        "s",
+        """
+        left 1; Depends: middle
+        middle 1; Depends: old (<< 2) | older
+        old 1; Breaks: new
+        right 1; Depends: between
+        between 1; Pre-Depends: new
+        new 1
+    """,
+    )
+
+    error = unsolved(world.ask("left", "right"), "gpu")
+
+    assert list(error.why) == [
+        "you ask for left    lockenv.toml: system.packages",
+        "left 1 needs middle 1",
+        "middle 1 needs old 1",
+        "you ask for right    lockenv.toml: system.packages",
+        "right 1 needs between 1",
+        "between 1 needs new 1",
+        "old 1 conflicts with new, which new 1 is",
+    ]
+
+
+def test_alternatives_that_nothing_answers_are_told_with_their_request(world: World) -> None:
+    world.suite("s", "a 1")
+
+    error = unsolved(world.ask("a", "b | c (>= 2)"), "gpu")
+
+    assert list(error.why) == [
+        "you ask for b | c (>= 2)    lockenv.toml: system.packages",
+        "the request needs b | c (>= 2), and there is no b; there is no c",
+    ]
+
+
+def test_a_message_asks_for_the_line_of_a_request() -> None:
+    origin = Origin("lockenv.toml", ("system", "packages", 3))
+    asked = [SystemPackage(relation="a", origin=origin)]
+
+    (one,) = parse_asked(asked, "amd64", lambda found: f"{found.file}:{len(found.path)}")
+
+    assert one.where == "lockenv.toml:3"
+
+
 def test_alternatives_may_be_asked_for(world: World) -> None:
     world.suite("s", "b 1\nc 1; Depends: b")
 
