@@ -66,14 +66,14 @@ def examine(
     known = dict(facts)
     excluded: dict[tuple[str, str], str] = {}
     for wheel in ordered:
-        hidden = None
         if not known.get(wheel.package, CandidateFacts()).says_something:
             hidden = desk.hidden(wheel)
-        if hidden is not None and hidden.says_something:
+            if hidden is None or not hidden.says_something:
+                continue
             known[wheel.package] = combine([hidden])
-            reason = world.contradiction(wheel.package, hidden)
-            if reason:
-                excluded[wheel.package, wheel.version] = reason
+        reason = world.contradiction(wheel.package, known[wheel.package])
+        if reason:
+            excluded[wheel.package, wheel.version] = reason
     chosen = {wheel.package: known[wheel.package] for wheel in ordered if wheel.package in known}
     majors = sorted({f.major for f in chosen.values() if f.major is not None})
     main = world.major or (majors[0] if len(majors) == 1 else None)

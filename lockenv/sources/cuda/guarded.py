@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from lockenv.resolve import Foresight, Rejected
+from lockenv.sources.cuda.directory import READ_LIMIT
 from lockenv.sources.cuda.world import refusal
 from lockenv.tables.cuda import components
 from lockenv.values import dataclass, field
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
 
     from lockenv.resolve import Candidate, Identifier, Requirement, Source
-    from lockenv.sources.cuda.facts import CandidateFacts, WheelFile
+    from lockenv.sources.cuda.facts import WheelFile
     from lockenv.sources.cuda.learn import Desk
     from lockenv.sources.cuda.virtual import VirtualRequirement
     from lockenv.sources.cuda.world import World
@@ -58,14 +59,14 @@ class GuardedSource:
         compiles: Callable[[Candidate], bool] = lambda _: False,
     ) -> None:
         self._inner = inner
-        self._world = world
+        self.world = world
         self._desk = desk
         self._describe = describe
         self._compiles = compiles
         self._wishes = wishes or Wishes()
         self._source = world.source()
         self._rejected: dict[str, dict[str, str]] = {}
-        self.facts: dict[tuple[str, str], CandidateFacts] = {}
+        self.texts: dict[tuple[str, str], tuple[str, ...]] = {}
 
     def candidates(
         self, identifier: Identifier, requirements: Sequence[Requirement]
@@ -104,8 +105,8 @@ class GuardedSource:
         if name not in components().standalone:
             return None
         if name.startswith("nvidia-cudnn-"):
-            return self._world.fleet.cudnn
-        return self._world.fleet.nccl if name.startswith("nvidia-nccl-") else None
+            return self.world.fleet.cudnn
+        return self.world.fleet.nccl if name.startswith("nvidia-nccl-") else None
 
     def satisfies(self, requirement: Requirement, candidate: Candidate) -> bool:
         """As the inner source says."""
@@ -127,9 +128,10 @@ class GuardedSource:
         texts = tuple(sorted({str(requirement) for requirement in inner}))
         if candidate.identifier.qualifier:
             return inner
-        facts = self._desk.facts(wheel, texts)
-        self.facts[wheel.package, wheel.version] = facts
-        asks = self._world.asks(wheel.package, facts)
+        effort = READ_LIMIT if self.world.fleet.capabilities else 0
+        facts = self._desk.facts(wheel, texts, effort=effort)
+        self.texts[wheel.package, wheel.version] = texts
+        asks = self.world.asks(wheel.package, facts)
         if not wheel.is_wheel:
             asks = (*asks, *self._compiler(candidate))
         self._noted(candidate, asks)
@@ -137,15 +139,15 @@ class GuardedSource:
 
     def _compiler(self, candidate: Candidate) -> Sequence[VirtualRequirement]:
         """The compiler that a source asks for, where nvcc has something to do in it."""
-        if self._world.major is None or candidate.identifier.qualifier:
+        if self.world.major is None or candidate.identifier.qualifier:
             return ()
         if not self._compiles(candidate):
             return ()
-        return self._noted(candidate, [self._world.compiler(candidate.identifier.name)])
+        return self._noted(candidate, [self.world.compiler(candidate.identifier.name)])
 
     def _early(self, wheel: WheelFile) -> Sequence[VirtualRequirement]:
         """What it asks for as far as that is known without its metadata."""
-        return self._world.asks(wheel.package, self._desk.cheap(wheel), complete=False)
+        return self.world.asks(wheel.package, self._desk.cheap(wheel), complete=False)
 
     def _unmet(self, asks: Sequence[VirtualRequirement]) -> list[VirtualRequirement]:
         return [a for a in asks if not any(self._source.candidates(a.identifier, [a]))]

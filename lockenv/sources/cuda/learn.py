@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from functools import partial
 from typing import TYPE_CHECKING
@@ -29,8 +30,11 @@ if TYPE_CHECKING:
 
 #: A wheel up to this size is read although little suggests that it is worth it.
 _SMALL = 16 << 20
+#: How much is read of what was chosen and whose major is known, where no GPU must be served.
+A_LOOK = _SMALL
 #: And up to this size although a span of versions says the same without any reading.
 _TINY = 4 << 20
+_FAMILY = re.compile(r"-cu\d\d$")
 #: Names that suggest that a package is worth a look although nothing is known of it.
 _WORDS = ("cuda", "gpu", "torch", "cupy", "jax", "flash", "nvidia", "triton", "-cu1")
 
@@ -45,8 +49,8 @@ class Desk:
         self._shelf = shelf
         self._read_limit = read_limit
         self._cheap: dict[WheelFile, CandidateFacts] = {}
-        self._whole: dict[tuple[WheelFile, tuple[str, ...]], CandidateFacts] = {}
-        self._inside: dict[WheelFile, CandidateFacts | None] = {}
+        self._whole: dict[tuple[WheelFile, tuple[str, ...], int], CandidateFacts] = {}
+        self._inside: dict[tuple[WheelFile, int], CandidateFacts | None] = {}
         self._directories: dict[WheelFile, Listing | None] = {}
         self._lock = threading.Lock()
 
@@ -62,15 +66,32 @@ class Desk:
             found = self._cheap[wheel] = combine([f for f in named if f is not None])
         return found
 
-    def facts(self, wheel: WheelFile, requirements: Sequence[str]) -> CandidateFacts:
-        """All that can be known, given its requirements for the target."""
-        key = (wheel, tuple(requirements))
+    def facts(
+        self, wheel: WheelFile, requirements: Sequence[str], *, effort: int = READ_LIMIT
+    ) -> CandidateFacts:
+        """All that can be known, given its requirements for the target.
+
+        ``effort`` is how large a wheel may be that is read although its name or metadata say its
+        major: nothing for the many that a search looks at and does not choose.
+        """
+        key = (wheel, tuple(requirements), effort)
         found = self._whole.get(key)
         if found is None:
-            found = self._whole[key] = self._learn(wheel, requirements)
+            found = self._whole[key] = self._learn(wheel, requirements, effort)
         return found
 
-    def _learn(self, wheel: WheelFile, requirements: Sequence[str]) -> CandidateFacts:
+    def all_facts(
+        self, asked: Sequence[tuple[WheelFile, Sequence[str]]], effort: int
+    ) -> dict[str, CandidateFacts]:
+        """The facts of many wheels by package, read side by side."""
+        ask = partial(self.facts, effort=effort)
+        if self._shelf is not None:
+            work = [partial(ask, wheel, texts) for wheel, texts in asked]
+            for waiting in [self._shelf.soon(one) for one in work]:
+                waiting.result()
+        return {wheel.package: ask(wheel, texts) for wheel, texts in asked}
+
+    def _learn(self, wheel: WheelFile, requirements: Sequence[str], effort: int) -> CandidateFacts:
         pins = facts_from_requirements(requirements)
         by_version = facts_from_version(wheel.version)
         by_name = facts_from_name(wheel.package, wheel.version)
@@ -79,7 +100,12 @@ class Desk:
         if table is not None:
             return combine(_believed(said, table))
         span = facts_from_range(wheel)
-        contents = self._read(wheel, requirements, (by_version, pins, by_name, span))
+        limit = effort if any(f.majors for f in said) else self._read_limit
+        if effort < READ_LIMIT and _FAMILY.search(wheel.package):
+            # Of a family like RAPIDS' one member says the major for all that ask for each other.
+            limit = min(limit, _SMALL)
+        known = (by_version, pins, by_name, span)
+        contents = self._read(wheel, requirements, known, limit) if limit else None
         found = said if contents is None else _believed(said, contents)
         return combine([*found, *([span] if span is not None else [])])
 
@@ -88,25 +114,28 @@ class Desk:
         wheel: WheelFile,
         requirements: Sequence[str],
         known: Sequence[CandidateFacts | None],
+        limit: int,
     ) -> CandidateFacts | None:
         """The wheel itself, where that is worth it and it is small enough for what is known."""
         if not self._worth_reading(wheel, requirements):
             return None
         named = any(word in wheel.package for word in _WORDS)
         most = _TINY if known[-1] is not None else self._read_limit if named else _SMALL
-        return self._look_inside(wheel, min(most, self._read_limit), glance=not any(known))
+        limit = min(most, limit, self._read_limit)
+        return self._look_inside(wheel, limit, glance=not any(known))
 
     def _look_inside(
         self, wheel: WheelFile, limit: int, *, glance: bool = False
     ) -> CandidateFacts | None:
         """The wheel's own libraries, looked at once in the life of this desk."""
-        if wheel not in self._inside:
-            self._inside[wheel] = (
+        key = (wheel, limit)
+        if key not in self._inside:
+            self._inside[key] = (
                 read_wheel_facts(wheel, self._shelf, limit=limit, glance=glance)
                 if self._shelf
                 else None
             )
-        return self._inside[wheel]
+        return self._inside[key]
 
     def _worth_reading(self, wheel: WheelFile, requirements: Sequence[str]) -> bool:
         if not wheel.is_wheel or not wheel.url or wheel.platform == "any":

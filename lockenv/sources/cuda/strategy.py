@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 
 from lockenv.errors import GaveUpError, NoSolutionError
 from lockenv.sources.cuda.declaration import Fleet
+from lockenv.sources.cuda.directory import READ_LIMIT
 from lockenv.sources.cuda.examine import Verdict, examine
 from lockenv.sources.cuda.guarded import GuardedSource, Wishes
+from lockenv.sources.cuda.learn import A_LOOK
 from lockenv.sources.cuda.virtual import ECOSYSTEM
 from lockenv.sources.cuda.world import World, preferred_versions, release_of
 from lockenv.tables.cuda import components, wheels
@@ -400,11 +402,12 @@ def _described(
             wheel = means.describe(resolution.pins[identifier])
             if wheel is not None:
                 chosen[wheel.package] = wheel
-    facts = {
-        wheel.package: guarded.facts.get((wheel.package, wheel.version)) or means.desk.cheap(wheel)
-        for wheel in chosen.values()
-    }
-    return list(chosen.values()), facts
+    known = guarded.texts
+    files = list(chosen.values())
+    asked = [(w, known[key]) for w in files if (key := (w.package, w.version)) in known]
+    effort = READ_LIMIT if guarded.world.fleet.capabilities else A_LOOK
+    facts = means.desk.all_facts(asked, effort)
+    return files, {w.package: facts.get(w.package, means.desk.cheap(w)) for w in files}
 
 
 def _coherent(ask: CudaAsk, means: Means, attempt: Attempt, wishes: Wishes) -> Attempt:
