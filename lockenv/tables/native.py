@@ -33,7 +33,8 @@ class NativeLibraries:
     """The shipped table.
 
     ``c_library`` are glibc's own; ``driver`` belong to NVIDIA's driver on the host; ``packages``
-    has the Debian packages that have a library; ``opened`` what a Python package opens by name.
+    has the Debian packages that have a library; ``opened`` what a Python package opens by name;
+    ``built`` what it links when it is built from its sdist.
     """
 
     policies: Mapping[str, frozenset[str]]
@@ -41,6 +42,7 @@ class NativeLibraries:
     driver: frozenset[str]
     packages: Mapping[str, frozenset[str]]
     opened: Mapping[str, tuple[str, ...]]
+    built: Mapping[str, tuple[str, ...]]
 
     def allowed(self, wheel: str) -> frozenset[str]:
         """What the policies of a wheel's platform tags let it take from any system."""
@@ -86,6 +88,7 @@ def native_libraries() -> NativeLibraries:
         driver=frozenset(fields.texts("driver")),
         packages={name: frozenset(packages) for name, packages in _rows(fields, "packages")},
         opened=dict(_rows(fields, "opened")),
+        built=dict(_rows(fields, "built")),
     )
 
 

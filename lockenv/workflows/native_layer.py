@@ -196,7 +196,7 @@ def _content(
 ) -> WheelContent | None:
     wanted = _wanted(question, target, member)
     if wanted is None:
-        return None
+        return _to_be_built(member)
     own = libraries[wanted.digest.hex]
     paths = [library.path for library in own.libraries] + list(own.unread)
     names = [path.rpartition("/")[2] for path in paths]
@@ -212,6 +212,20 @@ def _content(
             for name in opened
             if not any(brought.startswith(name.partition(".so")[0]) for brought in names)
         ),
+    )
+
+
+def _to_be_built(member: Chosen) -> WheelContent | None:
+    """What a package links that is built from its sdist: nothing can be read yet, a table knows."""
+    linked = native_libraries().built.get(member.package.name, ())
+    if not linked or member.package.sdist is None:
+        return None
+    return WheelContent(
+        package=member.package.name,
+        version=member.package.version or "",
+        file=member.package.sdist.name,
+        libraries=EMPTY,
+        opened=linked,
     )
 
 
@@ -233,7 +247,8 @@ def _gaps(
     if base is not None:
         needs = [need for need in needs if need.soname not in base.facts.libraries]
     if system is None:
-        files = {wheel.package: wheel.file for wheel in wheels}
+        files = {wheel.package: wheel.file for wheel in wheels if wheel.file.endswith(".whl")}
+        needs = [need for need in needs if need.package in files]
         needs = [need for need in needs if need.soname not in table.allowed(files[need.package])]
         return _grouped(((need, None) for need in needs), "")
     # The C++ runtime and what else every release has in a package of one name: no look at indices.

@@ -19,6 +19,7 @@ from lockenv.workflows.lock import LockOptions, lock
 from lockenv.workflows.native_layer import native_findings
 from lockenv.workflows.project import Project
 from lockenv.workflows.scene import Scene
+from tests.support.backends import source_package, witness_wheel
 from tests.support.debian_archive import DebianArchive, deb, serve_files
 from tests.support.elves import elf
 from tests.support.index_server import serve_index
@@ -38,6 +39,7 @@ CONTENTS = {
     f"{LIBRARIES}/libGL.so.1": "libs/libgl1",
     f"{LIBRARIES}/libodd.so.2": "oldlibs/libodd-legacy,libs/libodd2",
     f"{LIBRARIES}/private/libhidden.so.1": "libs/hidden",
+    f"{LIBRARIES}/libpq.so.5": "libs/libpq5",
     f"{LIBRARIES}/libmpi.so.40": "libs/libfirst,libs/libsecond",
     "usr/share/doc/libfalse.so.1": "doc/false",
 }
@@ -86,7 +88,7 @@ class World:
             'python = "3.11"',
             'targets = ["linux-x86_64"]',
             f"dependencies = {list(names)!r}",
-            f'policy = {{ native-libraries = "{policy}" }}',
+            f'policy.native-libraries = "{policy}"',
             *more,
             f'index = [{{ name = "local", url = "{self.index.url}", default = true }}]',
         ]
@@ -120,7 +122,15 @@ def world(tmp_path: Path) -> Iterator[World]:
         deb("libstdc++6", "12.2", priority="required"),
         deb("libgl1", "1.6", depends="libx11-6"),
     )
-    for name in ("libx11-6", "libodd2", "libodd-legacy", "hidden", "libfirst", "libsecond"):
+    for name in (
+        "libx11-6",
+        "libodd2",
+        "libodd-legacy",
+        "hidden",
+        "libfirst",
+        "libsecond",
+        "libpq5",
+    ):
         made.add(deb(name))
     made.publish("stable", contents=CONTENTS)
     (tmp_path / "archive.pgp").write_bytes(made.key.public)
@@ -249,6 +259,18 @@ def test_a_library_that_code_opens_by_name_is_needed_too(world: World) -> None:
     (gap,) = _gaps(world.lock("sounddevice"))
 
     assert gap.startswith("sounddevice 0.5 needs libportaudio.so.2")
+
+
+def test_what_is_built_from_an_sdist_needs_what_it_will_link(world: World) -> None:
+    world.index.publish(witness_wheel(), source_package("psycopg2", "2.9", static=True))
+    allowed = ('policy.sdist = "allow"',)
+
+    (gap,) = _gaps(world.lock("psycopg2", more=allowed))
+
+    assert gap == "psycopg2 2.9 needs libpq.so.5: add libpq5"
+    assert "libpq5" in _system(world.lock("psycopg2", policy="add", more=allowed))
+    # Without a system nothing is known of where it will be built.
+    assert _gaps(world.lock("psycopg2", policy="error", more=allowed, system=False)) == ()
 
 
 def test_nothing_is_looked_at_where_the_shipped_table_settles_it(world: World) -> None:
