@@ -7,8 +7,10 @@ LOCKENV_CUTS is the number of such places for a command; the usual few are sprea
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -59,9 +61,13 @@ class Story:
             self.cut("")
         self.locks = {former, self.user.read("lockenv.lock")}
         calls = (self.user.folder / "calls").read_text(encoding="utf-8", errors="replace")
-        threads = [line.split()[0] for line in calls.splitlines()]
-        #: How many changes the main thread makes: strace counts for each thread.
-        self.length = threads.count(threads[0])
+        # A line begins with the thread and the call: `4711 write(1, …`.
+        made = Counter(re.findall(r"^(\d+) (\w+)\(", calls, re.MULTILINE))
+        most: Counter[str] = Counter()
+        for (_thread, name), count in made.items():
+            most[name] = max(most[name], count)
+        #: Where to stop: a call, and the how manieth of it; strace counts for each thread.
+        self.places = [(name, one + 1) for name in sorted(most) for one in range(most[name])]
 
     def _keep(self) -> None:
         # With hard links between store and environment as they are, which a copy would undo.
@@ -122,8 +128,9 @@ def story(
 @pytest.mark.parametrize("place", range(CUTS))
 def test_a_command_that_is_killed_leaves_what_the_next_one_mends(story: Story, place: int) -> None:
     story.again()
+    name, number = story.places[place * len(story.places) // CUTS]
 
-    answer = story.cut(f"{CHANGES}:signal=KILL:when={1 + place * (story.length - 2) // CUTS}")
+    answer = story.cut(f"{name}:signal=KILL:when={number}")
 
     assert answer.status != 0, "it was to be killed"
     story.is_mended()
@@ -133,7 +140,7 @@ def test_a_command_that_is_killed_leaves_what_the_next_one_mends(story: Story, p
 def test_a_command_on_a_full_disk_says_so_and_leaves_all_whole(story: Story, place: int) -> None:
     story.again()
 
-    answer = story.cut(f"{FILLING}:error=ENOSPC:when={1 + place * story.length // CUTS}+")
+    answer = story.cut(f"{FILLING}:error=ENOSPC:when={place + 1}+")
 
     assert answer.status != 70, answer.text
     assert "Traceback" not in answer.err, answer.err
