@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import http.client
 import json
 import shutil
-import socket
 import subprocess
-import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -29,6 +26,7 @@ from lockenv.formats.oci import (
     render_json,
     render_manifest,
 )
+from tests.support.real_registry import needs_registry, serve_registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,9 +34,6 @@ if TYPE_CHECKING:
 
 OPTIONS = FetchOptions(patience=Patience(attempts=3, first=0.01, longest=0.05))
 LARGE = bytes(range(256)) * (160 << 10)  # 40 MiB: three chunks
-needs_registry = pytest.mark.skipif(
-    shutil.which("docker-registry") is None, reason="needs the package docker-registry"
-)
 
 
 def nobody(_registry: str) -> None:
@@ -48,36 +43,8 @@ def nobody(_registry: str) -> None:
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a registry without authentication."""
-    folder = tmp_path_factory.mktemp("registry")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    config = folder / "config.yml"
-    config.write_text(
-        "version: 0.1\n"
-        f"storage: {{filesystem: {{rootdirectory: {folder}/data}}, delete: {{enabled: true}}}}\n"
-        f"http: {{addr: '127.0.0.1:{port}'}}\n"
-        "log: {level: error}\n"
-    )
-    process = subprocess.Popen(
-        ["docker-registry", "serve", str(config)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        for _ in range(200):
-            try:
-                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
-                connection.request("GET", "/v2/")
-                connection.getresponse().read()
-                connection.close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
+    with serve_registry(tmp_path_factory.mktemp("registry")) as address:
+        yield address
 
 
 def _digest(data: bytes) -> str:
