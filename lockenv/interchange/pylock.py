@@ -55,11 +55,12 @@ def render_pylock(
 
 
 def _environment(target: Target) -> str:
+    # These four words are the ones that every installer understands: pdm knows no others.
     markers = {
+        "implementation_name": "cpython",
         "platform_machine": target.platform.machine,
-        "platform_python_implementation": "CPython",
+        "platform_system": target.platform.system,
         "python_version": target.python_minor,
-        "sys_platform": target.platform.sys_platform,
     }
     return " and ".join(f"{name} == '{text}'" for name, text in markers.items())
 

@@ -24,7 +24,7 @@ from lockenv.values import dataclass, field
 from lockenv.workflows.choice import choose
 from lockenv.workflows.environment import content_of
 from lockenv.workflows.export_image import runnable
-from lockenv.workflows.files import read_text, write_atomically
+from lockenv.workflows.files import make_folder, read_text, write_atomically
 from lockenv.workflows.selection import SILENT_SELECTION, AskedSelection
 from lockenv.workflows.sync import open_locked
 
@@ -117,6 +117,7 @@ def export(scene: Scene, options: ExportOptions) -> ExportOutcome:
         return ExportOutcome(summary=f"{options.output} is fresh")
     if options.check:
         return ExportOutcome(findings=(stale_file(options.output),))
+    make_folder(path.parent)
     write_atomically(path, text)
     return ExportOutcome(summary=f"{options.output} written")
 
@@ -283,7 +284,7 @@ def refresh_exports(lock: Lock, manifest: Manifest, root: Path) -> list[str]:
             mend = f" ({problem.fix[0]})" if problem and problem.fix else ""
             notes.append(f"{name} not written: {problem.what if problem else ''}{mend}")
         elif read_text(one.path) != one.text:
-            one.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(one.path.parent)
             write_atomically(one.path, one.text)
             notes.append(f"{name} written")
     return notes

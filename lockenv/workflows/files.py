@@ -119,6 +119,14 @@ def unwritable(path: Path, error: OSError) -> LockenvError:
     )
 
 
+def make_folder(path: Path) -> None:
+    """A folder with all above it; InputError where the system refuses."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Replace a file as a whole: another process, or a power cut, sees the old or the new text."""
     import tempfile  # noqa: PLC0415 - start-up: most commands only read
