@@ -91,7 +91,7 @@ def _system(lock: Lock, selection: Selection) -> tuple[list[str], list[str]]:
     used = [states[key] for key in dict.fromkeys(one.archive for one in selection.system_packages)]
     if not used:
         return [], []
-    names = {state.key: f"ARCHIVE_{number}" for number, state in enumerate(used, 1)}
+    names = _argument_names(used)
     arguments = [
         "# Where each archive is had: any mirror will do, since the hashes decide.",
         *(f"ARG {names[state.key]}={_root(state)}" for state in used),
@@ -108,14 +108,29 @@ def _system(lock: Lock, selection: Selection) -> tuple[list[str], list[str]]:
         '            /usr/lib/apt/apt-helper download-file "$4" "/tmp/lockenv/$5" "SHA256:$6"; \\',
         "    }; \\",
         *(f"    want {row}; \\" for row in rows),
-        "    if ls ./*.deb >/dev/null 2>&1; then \\",
+        # Without lists, apt knows no other package than these files.
+        "    rm -rf /var/lib/apt/lists/*; \\",
+        "    if ls /tmp/lockenv/*.deb >/dev/null 2>&1; then \\",
         "        DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \\",
-        "            --allow-downgrades --allow-change-held-packages --no-download ./*.deb; \\",
+        "            --allow-downgrades --allow-change-held-packages \\",
+        "            /tmp/lockenv/*.deb; \\",
         "    fi; \\",
         "    rm -rf /tmp/lockenv /var/lib/apt/lists/* /var/cache/apt/archives/*.deb",
         *_sources(used),
     ]
     return arguments, lines
+
+
+def _argument_names(used: list[ArchiveState]) -> dict[str, str]:
+    """``ARCHIVE_DEBIAN_BOOKWORM`` and so on; of several states of a suite the later are counted."""
+    found: dict[str, str] = {}
+    for state in sorted(used, key=lambda one: one.key):
+        stem = re.sub(r"[^A-Z0-9]+", "_", f"ARCHIVE_{state.name}_{state.suite}".upper()).strip("_")
+        name, count = stem, 2
+        while name in found.values():
+            name, count = f"{stem}_{count}", count + 1
+        found[state.key] = name
+    return found
 
 
 def _root(state: ArchiveState) -> str:

@@ -43,7 +43,10 @@ class InitOutcome:
 
 
 #: Files that say what a project needs, the first that is there has the word; then pins of locks.
-_ROOTS = ("Pipfile", "requirements.txt", "requirements.in", "environment.yml", "build.envd")
+_ROOTS = (
+    *("Pipfile", "requirements.txt", "requirements.in"),
+    *("environment.yml", "environment.yaml", "build.envd"),
+)
 _LOCKS = ("uv.lock", "poetry.lock", "pdm.lock", "pylock.toml", "Pipfile.lock")
 
 

@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from lockenv.errors import NoSolutionError
 from lockenv.formats.nvidia import debian_toolkit
-from lockenv.lockfile import artifact_for, entries_of
+from lockenv.lockfile import artifact_for, entries_of, preferred_versions
 from lockenv.model import Cuda, Manifest, SourceRule
 from lockenv.resolve import Root as Asked
 from lockenv.resolve import UnsolvableError, explain, explained, resolve
@@ -320,7 +320,8 @@ class PythonLayer:
             if package.version is not None:
                 digests = frozenset({str(artifact.digest)}) if artifact else frozenset()
                 found[name] = Pin(package.version, digests)
-        return found
+        imported = preferred_versions(self._former, cell.target)
+        return {**found, **{name: Pin(version) for name, version in imported.items()}}
 
     def _commits(self, cell: Cell, moved: Collection[str]) -> dict[str, VcsPin]:
         """The commits that the former lock has for the cell, which stay until they are moved."""

@@ -25,7 +25,9 @@ def tidied(found: Imported) -> Imported:
     for table in (found.extras, found.groups):
         for name in list(table):
             _keep_requirements(found, table[name])
-            if not _GROUP.match(name):
+            if not table[name]:
+                del table[name]  # it asks for nothing
+            elif not _GROUP.match(name):
                 found.lose(f"the group {name[:60]}", "this is no name for one")
                 del table[name]
     _keep_python(found)
