@@ -35,6 +35,7 @@ from lockenv.lockfile.selection import (
 from lockenv.lockfile.self_check import self_check
 from lockenv.lockfile.settling import is_coherent, settle
 from lockenv.lockfile.staleness import stale
+from lockenv.lockfile.supply import supply_findings
 from lockenv.lockfile.targets import named_target, target_of
 from lockenv.lockfile.text import Moment, Value
 from lockenv.lockfile.text import value as render_value
@@ -96,5 +97,6 @@ __all__ = [
     "settle",
     "split_markers",
     "stale",
+    "supply_findings",
     "target_of",
 ]

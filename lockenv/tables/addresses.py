@@ -4,6 +4,13 @@
 PYTHON_INDEX = "https://pypi.org/simple/"
 #: Where the default index keeps its files; canonical even on a mirror.
 PYTHON_FILES = "https://files.pythonhosted.org/"
+#: Indexes whose files are known to vanish: nightly builds, and an index that is pruned.
+DROPPING_INDEXES = (
+    "https://download.pytorch.org/whl/nightly/",
+    "https://pypi.anaconda.org/scientific-python-nightly-wheels/",
+    "https://pypi.anaconda.org/rapidsai-wheels-nightly/",
+    "https://test.pypi.org/",
+)
 #: python-build-standalone: release downloads, and the listing that the refresh script reads.
 PYTHON_BUILDS = "https://github.com/astral-sh/python-build-standalone/releases/download/"
 PYTHON_BUILDS_LISTING = "https://api.github.com/repos/astral-sh/python-build-standalone/releases"

@@ -16,6 +16,7 @@ from lockenv.lockfile import (
     inspect_lock,
     self_check,
     stale,
+    supply_findings,
 )
 from lockenv.model import LOCK_NAME, Finding
 from lockenv.values import dataclass, replace
@@ -216,8 +217,10 @@ def lock_findings(project: Project) -> tuple[list[Finding], Lock | None]:
 
 
 def own_findings(lock: Lock, text: str) -> list[Finding]:
-    """In what a lock contradicts itself, whatever the manifest says (LE2xx, LE701 to LE704)."""
+    """What is wrong with a lock by itself (LE2xx, LE701 to LE704, LE801 to LE804)."""
     findings = self_check(lock, text)
+    if not any(status_of(finding) == 4 for finding in findings):
+        findings += supply_findings(lock, text)
     if any(target.cuda is not None for target in lock.targets) or lock.base_images:
         from lockenv.workflows.cuda_check import coherence_findings  # noqa: PLC0415 - start-up
 

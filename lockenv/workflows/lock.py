@@ -19,11 +19,13 @@ from lockenv.lockfile import (
     render_lock,
     self_check,
     split_markers,
+    supply_findings,
 )
 from lockenv.manifest import OTHER_INPUTS, set_sdist_policy, unread_inputs
 from lockenv.model import LOCK_NAME, Lock
 from lockenv.values import dataclass, field, replace
 from lockenv.workflows.cells import expand
+from lockenv.workflows.check import judged
 from lockenv.workflows.files import is_there, read_text, write_atomically
 from lockenv.workflows.moved import moved_reasons
 from lockenv.workflows.moves import parse_moves, refuse_unknown, search_limits
@@ -99,6 +101,7 @@ def lock(scene: Scene, options: LockOptions, project: Project | None = None) -> 
     if not options.dry_run:
         notes += _refresh_exports(project, parsed)
     notes += first_notes(project, former.lock)
+    notes += _supply_notes(project, parsed, text)
     if options.explain:
         notes += moved_reasons(former.lock, parsed, question.moves)
     difference = render_diff_text(
@@ -305,6 +308,12 @@ def first_notes(project: Project, former: Lock | None) -> list[str]:
     if unread:
         notes.append(f"not read: {', '.join(unread)} (lockenv init translates what it can)")
     return notes
+
+
+def _supply_notes(project: Project, new: Lock, text: str) -> list[str]:
+    """What `check` will find of places and of yanked files, so that nobody learns it there."""
+    found = judged(project, supply_findings(new, text))
+    return [f"{one.code}: {one.message}" for one in found]
 
 
 def _summary(new: Lock, *, is_changed: bool, is_dry: bool) -> str:

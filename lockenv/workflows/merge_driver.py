@@ -80,7 +80,7 @@ def merge_locks(scene: Scene, options: MergeOptions) -> MergeOutcome:
     except LockenvError as error:
         return _unmerged(places, f"{options.path} cannot be merged by meaning: {error.what}")
     merged = settle(base, ours, theirs)
-    if merged is not None and not own_findings(merged, render_lock(merged)):
+    if merged is not None and not _is_wrong(merged):
         return _written(places["ours"], ours, merged, options.path)
     half = merge(base, ours, theirs)
     names = sorted({name for found in half.conflicts.values() for name in found})
@@ -89,6 +89,10 @@ def merge_locks(scene: Scene, options: MergeOptions) -> MergeOutcome:
     if resolved is not None:
         return _written(places["ours"], ours, resolved, f"{said}: resolved again")
     return _unmerged(places, f"{said}: merge the manifest, then run lockenv lock")
+
+
+def _is_wrong(lock: Lock) -> bool:
+    return any(one.severity == "error" for one in own_findings(lock, render_lock(lock)))
 
 
 def _written(place: Path, ours: Lock, merged: Lock, said: str) -> MergeOutcome:
