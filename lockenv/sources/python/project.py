@@ -169,9 +169,21 @@ class Chooser:
         shown = ", ".join(names[:_NAMED])
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         best = ", ".join(str(tag) for tag in self.target.tags[:_NAMED])
+        levels = [one for name in names if (one := self._level(name)) is not None]
+        hint = ""
+        if levels:
+            key, level = min(levels, key=lambda one: tuple(map(int, one[1].split("."))))
+            hint = f'; with {key} = "{level}" for the target, one of them would do'
         return (
-            f"it has no wheel for this target: it has {shown}{more}; the target accepts {best}, …"
+            f"it has no wheel for this target: it has {shown}{more}; the target accepts "
+            f"{best}, …{hint}"
         )
+
+    def _level(self, filename: str) -> tuple[str, str] | None:
+        try:
+            return self.ranks.missing_level(parse_wheel_name(filename).tags)
+        except ValueError:
+            return None
 
 
 class Project:
