@@ -127,7 +127,7 @@ def _fit(node: Node, facts: CudaFacts, machine: str) -> NodeFit:
         return NodeFit(node=node, reason=f"its machine is {node.machine}, the lock's is {machine}")
     if node.system not in {"", "linux"}:
         return NodeFit(node=node, reason=f"its system is {node.system}, the lock's is linux")
-    if not facts.needs:
+    if "driver" not in facts.needs:
         return NodeFit(node=node)
     if not node.host.gpus:
         return NodeFit(node=node, reason="it has no GPU, or no labels of GPU feature discovery")

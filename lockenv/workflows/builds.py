@@ -73,7 +73,10 @@ class Environment:
 
 def _kit(wanted: ToBuild, answer: PythonAnswer) -> Kit | None:
     """What a build against torch or CUDA needs beside its build system; None for all others."""
-    if wanted.tree is None or not is_compiled_for_gpus(wanted.tree):
+    fleet = answer.cuda.declared.fleet if answer.cuda is not None else None
+    # The project's own files are not looked at: it says by `cuda.components` that nvcc compiles it.
+    is_asked = wanted.tree is None and fleet is not None and "nvcc" in fleet.components
+    if not is_asked and (wanted.tree is None or not is_compiled_for_gpus(wanted.tree)):
         return None
     from lockenv.workflows.cuda_kit import kit_for  # noqa: PLC0415 - start-up: few builds need it
 

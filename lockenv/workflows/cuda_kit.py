@@ -42,21 +42,17 @@ class Kit:
     system: tuple[str, ...] = ()
 
 
-NO_KIT = Kit()
+def kit_for(tree: SourceTree | None, answer: PythonAnswer) -> Kit:
+    """The kit of a source for a cell's answer; without a tree it is the project's own.
 
-
-def kit_for(tree: SourceTree | None, answer: PythonAnswer | None) -> Kit:
-    """The kit of a source for a cell's answer; empty for what has nothing to do with torch or CUDA.
-
-    Without an answer (metadata, while the search runs) nothing of it is known.
+    Of the project nothing is read: its build-system says what it is built with, beside nvcc.
     """
-    if tree is None or answer is None:
-        return NO_KIT
     runtime = dict(answer.versions)
-    fixed = {"torch": runtime["torch"]} if needs_torch(tree) and "torch" in runtime else {}
-    texts = asked_by_setup(tree)
-    compiler = answer.cuda.found.compiler if answer.cuda is not None else 0
-    if not compiler or not needs_nvcc(tree):
+    texts = asked_by_setup(tree) if tree is not None else ()
+    with_torch = tree is not None and needs_torch(tree)
+    fixed = {"torch": runtime["torch"]} if with_torch and "torch" in runtime else {}
+    compiler = _major(answer) if tree is None or needs_nvcc(tree) else 0
+    if not compiler:
         return Kit(texts=texts, fixed=fixed)
     fleet = (answer.cuda.declared.fleet if answer.cuda is not None else None) or Fleet()
     system = _system(fleet, compiler, answer.cell)
@@ -70,6 +66,14 @@ def kit_for(tree: SourceTree | None, answer: PythonAnswer | None) -> Kit:
         fixed=fixed,
         preferred=preferred,
     )
+
+
+def _major(answer: PythonAnswer) -> int:
+    """The major to compile for: that of the sources among the packages, else of what was chosen."""
+    if answer.cuda is None:
+        return 0
+    found = answer.cuda.needs.get("major")
+    return answer.cuda.found.compiler or (int(found) if isinstance(found, str) else 0)
 
 
 def _system(fleet: Fleet, major: int, cell: Cell) -> tuple[str, ...]:

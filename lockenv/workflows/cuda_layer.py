@@ -275,7 +275,9 @@ class CudaSolver:
             found = resolve_with_cuda(ask, means)
         except NoCudaSolutionError as error:
             raise _unsolved(cell, error, means) from error
-        needs = needed_facts(found.facts, found.versions, declared.fleet or Fleet())
+        # Where CUDA is refused, GPU code that came along is nobody's need.
+        facts = {} if declared.cuda is False else found.facts
+        needs = needed_facts(facts, found.versions, declared.fleet or Fleet())
         major = found.compiler or (found.world.major if declared.asks_for_cuda else None)
         if major:
             needs.setdefault("major", str(major))
@@ -360,7 +362,7 @@ def cuda_notes(question: Question, solved: Mapping[str, PythonAnswer]) -> list[s
                 fix='add what provides it, or write native-libraries = "warn"',
             )
         notes += lines if word != "off" else []
-        if question.explain:
+        if question.explain or cuda.declared.cuda is False:
             reasons = (line for lines in cuda.rejected.values() for line in lines)
             notes += [f"{line} ({name})" for line in reasons]
     return notes

@@ -202,7 +202,7 @@ def _cluster(scene: Scene, file: str) -> Diagnosis:
             nodes.append(
                 {"target": target.name, "node": name, "fits": not reason, "reason": reason}
             )
-        if target.cuda is not None and target.cuda.needs:
+        if target.cuda is not None and "driver" in target.cuda.needs:
             served.append(any(not reason for _, reason in found))
     status = 6 if served and not any(served) else 0
     return Diagnosis(

@@ -13,7 +13,7 @@ import pytest
 
 from lockenv.tables.addresses import NVIDIA_REDISTRIBUTABLES
 from tests.support.kernels import kernel_sdist, redistributable, toolkit_wheels
-from tests.support.projects import pyproject
+from tests.support.projects import backend_wheel, pyproject
 from tests.support.wheels import wheel
 
 if TYPE_CHECKING:
@@ -155,3 +155,15 @@ def test_nvidias_archives_are_a_toolkit_too(user: User, world: IndexServer) -> N
     assert {"libcudart.so", "libcudart.so.12", "libcudart.so.12.8.90"} <= set(told["links"])
     assert told["headers"] == ["cuda_runtime_api.h"]
     user.lockenv("check")
+
+
+def test_the_project_itself_may_be_compiled(user: User, world: IndexServer) -> None:
+    world.publish(backend_wheel())
+    text = manifest(world, "{ driver = '580', components = ['nvcc'] }", "torch<2.12")
+    build_system = '[build-system]\nrequires = ["tinybackend"]\nbuild-backend = "tinybackend"\n'
+    user.write("pyproject.toml", f"{build_system}\n{text}")
+
+    user.lockenv("lock")
+
+    assert members(user)["nvidia-cuda-nvcc"] == "13.0.88"
+    assert build(user)["kind"] == "editable"
