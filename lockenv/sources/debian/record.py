@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 _DRIVER = re.compile(r"nvidia-graphics-drivers(-.*)?|libnvidia-.*|nvidia-driver.*")
 #: Source packages of Debian's Python.
 _PYTHON = re.compile(r"python3(\.\d+|-defaults)")
+#: As many digits as no file has.
+_SIZE = re.compile(r"[0-9]{1,15}", re.ASCII)
+_SHA256 = re.compile(r"[0-9A-Fa-f]{64}", re.ASCII)
+#: Fields that the lock takes over as they are.
+_WORDS = ("source", "priority", "multi-arch", "architecture")
 #: What the lock says of what was asked for where the answer is not apt's.
 _SEARCHED = "apt itself finds no answer here: this one was found by a search"
 _GLIBC = re.compile(r"(?:\d+:)?(\d+\.\d+)")
@@ -111,11 +116,22 @@ def entry_of(listed: Listed, *, recommends: bool) -> LockedSystemPackage:
     """The lock's entry for a version that an index lists; IntegrityError if it lacks a place."""
     fields = listed.fields
     path, size = fields.get("filename", ""), fields.get("size", "")
-    if not path or not size.isdecimal() or ".." in path.split("/"):
+    words = (path, *(fields.get(name, "") for name in _WORDS))
+    if (
+        not path
+        or ".." in path.split("/")
+        or not _SIZE.fullmatch(size)
+        or not _SHA256.fullmatch(listed.sha256)
+        or not all(word.isprintable() and "\ufffd" not in word for word in words)
+    ):
         raise IntegrityError(
             "bad-index",
-            f"the index lists {listed} without a usable path and size",
-            why=(f"Filename: {path[:200]}", f"Size: {size[:40]}"),
+            f"the index lists {listed} without a usable path, size and sha256",
+            why=(
+                f"Filename: {path[:200]!r}",
+                f"Size: {size[:40]!r}",
+                f"SHA256: {listed.sha256[:80]!r}",
+            ),
             fix="tell the archive's publisher",
         )
     relations = {
@@ -130,7 +146,7 @@ def entry_of(listed: Listed, *, recommends: bool) -> LockedSystemPackage:
         source=listed.source,
         path=path.removeprefix("./"),
         archive=listed.standing.state.key,
-        digest=sha256(listed.sha256),
+        digest=sha256(listed.sha256.lower()),
         size=int(size),
         relations=relations,
         multi_arch=fields.get("multi-arch"),

@@ -8,10 +8,11 @@ the native architecture; Conflicts and Breaks without a qualifier mean every arc
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from lockenv.formats.debian import Relation, parse_relations, version_key
+from lockenv.formats.debian import Relation, is_version, parse_relations, version_key
 from lockenv.sources.debian.mentions import Mentions
 from lockenv.values import dataclass
 
@@ -37,6 +38,9 @@ FIELD_NAMES = {
 }
 #: Debian's priorities, the most important first; no priority counts as the last.
 _PRIORITIES = {"required": 1, "important": 2, "standard": 3, "optional": 4, "extra": 5}
+
+#: Policy 5.6.7, and what third parties write beyond it.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._\-]*", re.ASCII)
 
 PackageName = tuple[str, str]
 
@@ -186,6 +190,12 @@ class Listed:
         return self._provides
 
 
+def _is_package(fields: Mapping[str, str]) -> bool:
+    """Whether a stanza names a package at all; what does not is passed over, as apt does."""
+    name = fields.get("package", "")
+    return _NAME.fullmatch(name) is not None and is_version(fields.get("version", ""))
+
+
 def _readable(text: str) -> tuple[Alternatives, ...]:
     try:
         return parse_relations(text)
@@ -322,7 +332,7 @@ class Universe:
         # architecture's index, and once.
         fits = own == architecture or (own == "all" and architecture == self.native)
         found = None
-        if fits and "package" in fields and "version" in fields and "sha256" in fields:
+        if fits and "sha256" in fields and _is_package(fields):
             found = Listed(fields, standing, self.native, (which, index.position(number)))
             if self._admits is not None and not self._admits(found.name, found.version):
                 found = None
