@@ -38,7 +38,7 @@ _SHARED_LINK = "lib/python/"
 #: Environments with fewer files are linked file by file: that is quick, and most ordinary.
 SMALLEST_SHARED = 2000
 #: So are folders with fewer files, for the same reason.
-_SMALLEST_FOLDER = 64
+_SMALLEST_FOLDER = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
