@@ -34,7 +34,6 @@ class TagRanks:
             best = self._known[compressed] = min(ranks, default=None)
             return best
 
-
     def missing_level(self, compressed: str) -> tuple[str, str] | None:
         """The manifest's key and value that would make the target accept the tags, if one would.
 
