@@ -206,7 +206,6 @@ def _begun(root: Path, found: Imported, targets: Sequence[str]) -> tuple[str, st
         return "pyproject.toml", new_manifest("pyproject.toml", start), ["wrote pyproject.toml"]
     if "project" in parse_toml("pyproject.toml", pyproject):
         start = start_of(found, targets=targets, has_project=True, name=None)
-        start = replace(start, requirements=())
         text = extend_pyproject(pyproject, start)
         return "pyproject.toml", _with_missing(text, found), ["extended pyproject.toml"]
     start = start_of(found, targets=targets, has_project=False, name=project)

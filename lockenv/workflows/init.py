@@ -11,7 +11,7 @@ from lockenv.formats.toml import parse_toml
 from lockenv.interchange.imports import Imported, parse_import, parse_other_tools
 from lockenv.manifest import extend_pyproject, new_manifest, parse_manifest
 from lockenv.model import LOCK_NAME
-from lockenv.values import dataclass, replace
+from lockenv.values import dataclass
 from lockenv.workflows.files import names_in, read_text, write_atomically
 from lockenv.workflows.importing import importable, prefer, start_of, unmapped_lines
 from lockenv.workflows.project import load_beside
@@ -69,7 +69,7 @@ def init(scene: Scene, options: InitOptions) -> InitOutcome:
         python=options.python,
     )
     if has_project and pyproject is not None:
-        text = extend_pyproject(pyproject, replace(start, requirements=()))
+        text = extend_pyproject(pyproject, start)
     else:
         text = new_manifest(file, start)
     parse_manifest(file, text, load=lambda path: load_beside(folder, path))
@@ -132,8 +132,8 @@ def _found(folder: Path, pyproject: str | None) -> tuple[Imported, set[str]]:
         found.join(read)
         found.file = name
         break
-    if pyproject is not None and _describes(pyproject):
-        _leave_requirements(folder, found, used)
+    if pyproject is not None and _describes(pyproject) and not _is_dynamic(pyproject):
+        _read_requirements(folder, found, used)
     apt = _read(folder, "apt.txt")
     if apt is not None:
         found.join(apt)
@@ -147,13 +147,19 @@ def _read(folder: Path, name: str) -> Imported | None:
     return parse_import(name, text, load=lambda path: load_beside(folder, path))
 
 
-def _leave_requirements(folder: Path, found: Imported, used: set[str]) -> None:
-    """Beside ``[project]``, a compiled requirements.txt has pins; one by hand is not read."""
+def _read_requirements(folder: Path, found: Imported, used: set[str]) -> None:
+    """Beside ``[project]``, a requirements.txt by hand is read too; a compiled one has pins."""
     read = _read(folder, "requirements.txt")
     if read is None:
         return
     used.add("requirements.txt")
-    if read.pins and not found.pins:
+    if read.requirements == ["requirements.txt"]:
+        found.requirements += read.requirements
+        found.notes.append(
+            "requirements.txt is read beside the dependencies of pyproject.toml:"
+            " remove requirements from [tool.lockenv] if it is not to be"
+        )
+    elif read.pins and not found.pins:
         found.pins += read.pins
         found.file = "requirements.txt"
         found.notes += read.notes
@@ -161,6 +167,13 @@ def _leave_requirements(folder: Path, found: Imported, used: set[str]) -> None:
         found.notes.append(
             "dependencies of pyproject.toml stay as they are; requirements.txt is not read"
         )
+
+
+def _is_dynamic(pyproject: str) -> bool:
+    """Whether the build backend says where the dependencies stand; the manifest reads that too."""
+    project = parse_toml("pyproject.toml", pyproject).get("project")
+    dynamic = project.get("dynamic") if isinstance(project, dict) else None
+    return isinstance(dynamic, list) and "dependencies" in dynamic
 
 
 def _describes(pyproject: str) -> bool:

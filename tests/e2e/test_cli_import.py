@@ -172,3 +172,34 @@ output = "bom.json"
         "pyproject.toml", text.replace('image = "r.example.com/app@sha256:', 'image = "r/x@')
     )
     assert "carries no digest" in user.lockenv("check", status=1).out
+
+
+def test_init_reads_what_lies_in_the_folder_and_names_the_rest(tmp_path: Path) -> None:
+    user = User(tmp_path)
+    user.write("pyproject.toml", '[project]\nname = "x"\nversion = "1"\ndependencies = ["rich"]\n')
+    user.write("requirements.txt", "requests<3\n")
+    user.write("apt.txt", "ffmpeg\n")
+    user.write("Dockerfile", "FROM debian:bookworm\n")
+
+    answer = user.lockenv("init", "--python", MINOR)
+
+    tool = tomllib.loads(user.read("pyproject.toml"))["tool"]["lockenv"]
+    assert tool["requirements"] == ["requirements.txt"]
+    assert tool["system"]["packages"] == ["ffmpeg"]
+    assert "Dockerfile was not read: lockenv import Dockerfile" in answer.err
+    assert user.lockenv("init", status=2).slug == "manifest-exists"
+
+
+def test_a_project_of_poetrys_gets_a_manifest_of_its_own(tmp_path: Path) -> None:
+    user = User(tmp_path)
+    text = (
+        '[tool.poetry]\nname = "x"\n[tool.poetry.dependencies]\npython = "^3.9"\nflask = "^2.3"\n'
+    )
+    user.write("pyproject.toml", text)
+
+    user.lockenv("init", "--python", MINOR)
+
+    manifest = tomllib.loads(user.read("lockenv.toml"))
+    assert manifest["dependencies"] == ["flask>=2.3,<3"]
+    assert manifest["requires-python"] == ">=3.9,<4"
+    assert user.read("pyproject.toml") == text

@@ -71,6 +71,15 @@ def test_pylock_refuses_a_file_without_an_address_unless_one_is_given() -> None:
     assert "https://mirror.example.com/a-1.0-py3-none-any.whl" in text
 
 
+def test_the_environment_is_said_in_the_words_that_pdm_knows() -> None:
+    pylock = Pylock.from_dict(tomllib.loads(render_pylock(select(small_lock(), "gpu"))))
+
+    assert pylock.environments is not None
+    (environment,) = map(str, pylock.environments)
+    for word in ("implementation_name", "platform_machine", "platform_system", "python_version"):
+        assert word in environment
+
+
 def test_pylock_of_nothing_is_valid() -> None:
     selection = replace(select(small_lock(), "gpu"), packages=())
 
