@@ -36,6 +36,7 @@ COMMANDS = {
     "why": "Show what asked for a package.",
     "export": "Write the lock in another tool's format.",
     "import": "Take over what another tool's file asks and pins.",
+    "outdated": "Show what could move, and what holds it.",
     "fetch": "Download everything that the lock names.",
     "id": "Print the environment digest.",
     "doctor": "Say what this machine can do.",

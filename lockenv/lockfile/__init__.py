@@ -1,6 +1,6 @@
 """The lock as text: reading, canonical writing, staleness, self-check, digests, diff and merge."""
 
-from lockenv.lockfile.asked import Asked, Root, roots
+from lockenv.lockfile.asked import Asked, Root, requirements, roots
 from lockenv.lockfile.conflict import has_markers, split_markers
 from lockenv.lockfile.difference import (
     Change,
@@ -90,6 +90,7 @@ __all__ = [
     "render_things",
     "render_value",
     "request",
+    "requirements",
     "roots",
     "select",
     "selections_of",
