@@ -13,8 +13,8 @@ from lockenv.values import dataclass, field
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-#: Each round settles at least one name or ends; real projects need one or two.
-ROUNDS = 4
+#: Each round settles at least one name or ends; real projects need two or three.
+ROUNDS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +63,13 @@ def solve_aligned(
     *,
     kept: Mapping[str, Mapping[str, str]],
     align: str,
+    direct: frozenset[str] | None = None,
 ) -> tuple[dict[str, S], tuple[Difference, ...]]:
     """Solve every cell, then ask again until names agree wherever they can.
+
+    ``direct`` are the names that the manifest asks for (None: all count as such). That another
+    name agrees is no reason for anything else to go back: a cell whose torch is of another CUDA
+    major must not take an old torch, so that its triton is the others'.
 
     ``steers`` is what each cell is told at first, ``kept`` the versions that each had in the former
     lock: a difference that stood there is left alone. With ``align`` "require" a difference that
@@ -91,7 +96,12 @@ def solve_aligned(
         }
         if not apart:
             break
-        _agree(apart, solved, solve, steers, fixed, reasons)
+        # What is asked for comes first: what hangs on it may agree by itself then.
+        asked = {n: v for n, v in apart.items() if direct is None or n in direct}
+        if asked:
+            _agree(asked, solved, solve, steers, fixed, reasons, may_go_back=True)
+            continue
+        _agree(apart, solved, solve, steers, fixed, reasons, may_go_back=direct is None)
     remaining = tuple(
         Difference(name=name, versions=versions, reason=reasons.get(name, ""))
         for name, versions in differences(solved).items()
@@ -134,6 +144,8 @@ def _agree(
     steers: Mapping[str, Steer],
     fixed: dict[str, str],
     reasons: dict[str, str],
+    *,
+    may_go_back: bool,
 ) -> None:
     """Try to bring the names to one version each: all at once, then one by one.
 
@@ -141,14 +153,18 @@ def _agree(
     could not have it. Then the others, newest first.
     """
     lowest = {name: list(versions)[-1] for name, versions in apart.items()}
-    if len(apart) > 1 and _adopt({**fixed, **lowest}, solved, solve, steers) is None:
+    if (
+        len(apart) > 1
+        and _adopt({**fixed, **lowest}, solved, solve, steers, may_go_back=may_go_back) is None
+    ):
         fixed |= lowest
         return
     for name, versions in apart.items():
         ordered = list(versions)
         reason = ""
         for version in [ordered[-1], *ordered[:-1]]:
-            refusal = _adopt({**fixed, name: version}, solved, solve, steers)
+            wish = {**fixed, name: version}
+            refusal = _adopt(wish, solved, solve, steers, may_go_back=may_go_back)
             if refusal is None:
                 fixed[name] = version
                 break
@@ -162,6 +178,8 @@ def _adopt(
     solved: dict[str, S],
     solve: Solve[S],
     steers: Mapping[str, Steer],
+    *,
+    may_go_back: bool,
 ) -> str | None:
     """Solve again the cells that differ from what is fixed; the reason if one of them cannot."""
     again: dict[str, S] = {}
@@ -178,7 +196,23 @@ def _adopt(
             again[cell] = solve(cell, told)
         except NoSolutionError as error:
             return f"{cell}: {error.why[0] if error.why else error.what}"
+        gone = None if may_go_back else _gone_back(answer, again[cell], mine)
+        if gone is not None:
+            return f"{cell}: {gone}"
     solved |= again
+    return None
+
+
+def _gone_back(former: Solved, now: Solved, fixed: Mapping[str, str]) -> str | None:
+    """The first package that an agreement of others would make older, or that it would drop."""
+    for name, version in sorted(former.versions.items()):
+        found = now.versions.get(name)
+        if name in fixed and found is not None:
+            continue
+        if found is None:
+            return f"{name} would not be there"
+        if Version(found) < Version(version):
+            return f"{name} would go back from {version} to {found}"
     return None
 
 

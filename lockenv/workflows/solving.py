@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from lockenv.errors import NoSolutionError
@@ -378,6 +379,11 @@ def _solve(
         return layer.solve(cells[cell], steer, moved[cell])
 
     align = question.project.manifest.align
+    direct = frozenset(
+        canonicalize_name(root.ask.requirement.name)
+        for cell in cells.values()
+        for root in cell.roots
+    )
     if question.project.manifest.follow is not None:
         return _followed(question, cells, solve)
     staying = {
@@ -391,14 +397,18 @@ def _solve(
     }
     if any(steer.fixed for steer in beside.values()):
         try:
-            solved, apart = solve_aligned(list(cells), solve, beside, kept=staying, align=align)
+            solved, apart = solve_aligned(
+                list(cells), solve, beside, kept=staying, align=align, direct=direct
+            )
         except NoSolutionError:
             if question.strict:
                 raise
         else:
             return solved, apart, []
     free = {name: Steer(fixed=asked, preferred=staying[name]) for name in cells}
-    solved, apart = solve_aligned(list(cells), solve, free, kept=staying, align=align)
+    solved, apart = solve_aligned(
+        list(cells), solve, free, kept=staying, align=align, direct=direct
+    )
     return solved, apart, _moved_notes(staying, solved)
 
 

@@ -87,3 +87,24 @@ def test_a_difference_of_the_former_lock_is_left_alone() -> None:
 
     assert solved["gpu"].versions == {"a": "2"}
     assert [difference.name for difference in apart] == ["a"]
+
+
+def test_what_hangs_on_a_package_does_not_take_it_back() -> None:
+    """Torch differs by CUDA; that its triton could agree is no reason for an old torch."""
+    choices = {
+        "gpu": [{"torch": "2.10", "triton": "3.6"}, {"torch": "2.3", "triton": "3.9"}],
+        "arm": [{"torch": "2.15", "triton": "3.9"}, {"torch": "2.11", "triton": "3.6"}],
+    }
+
+    def solve(cell: str, steer: Steer) -> Answer:
+        for versions in choices[cell]:
+            if all(versions[name] == v for name, v in steer.fixed.items()):
+                return Answer(versions)
+        raise NoSolutionError("no-solution", "none")
+
+    steers = {cell: Steer() for cell in choices}
+    for direct, torch in ((frozenset({"torch"}), "2.10"), (None, "2.3")):
+        solved, _ = solve_aligned(
+            list(choices), solve, steers, kept={}, align="prefer", direct=direct
+        )
+        assert solved["gpu"].versions["torch"] == torch
