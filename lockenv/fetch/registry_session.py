@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import threading
 import time
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urljoin, urlsplit
@@ -77,6 +78,7 @@ class Session:
         self._credentials = credentials
         self.patience = options.patience
         self._tokens: dict[str, str] = {}
+        self._authenticating = threading.Lock()
         self.client = httpx.Client(
             verify=trust(options.ca_bundle),
             proxy=options.proxy,
@@ -141,6 +143,12 @@ class Session:
 
     def authenticate(self, refused: httpx.Response, scope: str) -> None:
         """Follow the challenge of a refusal (RFC 9110, 11.6.1; Docker's token specification)."""
+        with self._authenticating:
+            if refused.request.headers.get("Authorization") != self._tokens.get(scope):
+                return  # another thread was given a token since this request was sent
+            self._answer_challenge(refused, scope)
+
+    def _answer_challenge(self, refused: httpx.Response, scope: str) -> None:
         challenge = refused.headers.get("WWW-Authenticate", "")
         kind = challenge.partition(" ")[0].lower()
         if scope in self._tokens and kind == "basic":

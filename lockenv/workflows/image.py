@@ -63,7 +63,7 @@ def image(scene: Scene, options: ImageOptions) -> ImageOutcome:
     """Build the image for each target, and put it where it was asked for."""
     opened = open_locked(scene)
     declared = declared_image(opened, options)
-    targets = _targets(scene, opened, declared, options)
+    targets = chosen_targets(scene, opened, declared, options)
     place = _Place(scene, opened, declared, tuple(targets), options)
     if options.if_missing:
         there = place.already_there()
@@ -208,7 +208,7 @@ def built_images(scene: Scene, options: ImageOptions, mode: str) -> tuple[Opened
     """The project and its image for each target, built or from the store."""
     opened = open_locked(scene)
     declared = declared_image(opened, options)
-    targets = _targets(scene, opened, declared, options)
+    targets = chosen_targets(scene, opened, declared, options)
     job = Job(opened, declared, mode)
     return opened, [build_for(scene, job, target) for target in targets]
 
@@ -236,22 +236,30 @@ def declared_image(opened: Opened, options: ImageOptions) -> Image:
     return found
 
 
-def _targets(
+def chosen_targets(
     scene: Scene, opened: Opened, declared: Image, options: ImageOptions
 ) -> list[LockedTarget]:
-    lock = opened.lock
+    """The targets that an image is built for: as asked, or the only one that it can be for."""
+    lock, here = opened.lock, machine_here().platform
     if options.targets:
-        here = machine_here().platform
-        return [choose_target(lock, name, platform=here) for name in options.targets]
+        chosen = [choose_target(lock, name, platform=here) for name in options.targets]
+        _refuse_unfit(chosen)
+        return chosen
+    entry = next((one for one in lock.images if one.key == declared.key), None)
     candidates = [
         target
         for target in lock.targets
-        if PLATFORMS[target.platform].is_linux and not target.environment
+        if PLATFORMS[target.platform].is_linux
+        and (target.name in entry.targets if entry else not target.environment)
     ]
     default = opened.manifest.default_target if opened.manifest else None
-    wanted = declared.target or scene.settings.target or default
-    if wanted:
-        candidates = [one for one in candidates if wanted in {one.name, one.table}] or candidates
+    for wanted in (declared.target, scene.settings.target, default):
+        fitting = [one for one in candidates if wanted in {one.name, one.table}]
+        if wanted and fitting:
+            candidates = fitting
+            break
+    if len(candidates) > 1:
+        candidates = [one for one in candidates if one.platform == here] or candidates
     if len(candidates) != 1:
         raise InputError(
             "no-target",
@@ -260,6 +268,27 @@ def _targets(
             fix="name one with --target, or write target in [image]",
         )
     return candidates
+
+
+def _refuse_unfit(chosen: Sequence[LockedTarget]) -> None:
+    """`InputError` for a target that no image is for, and for two of one architecture."""
+    seen: dict[str, str] = {}
+    for target in chosen:
+        platform = PLATFORMS[target.platform]
+        if not platform.is_linux:
+            raise InputError(
+                "no-image-target",
+                f"target {target.name} is for {target.platform}; images are for linux",
+                fix="name a target whose platform is linux",
+            )
+        other = seen.setdefault(platform.oci_architecture, target.name)
+        if other != target.name or [one.name for one in chosen].count(target.name) > 1:
+            raise InputError(
+                "same-architecture",
+                f"targets {other} and {target.name} are both for {platform.oci_architecture}",
+                why="an index has one manifest for each architecture",
+                fix="build two images",
+            )
 
 
 def build_for(scene: Scene, job: Job, target: LockedTarget) -> BuiltImage:

@@ -10,11 +10,21 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from lockenv.errors import InputError, IntegrityError, UnavailableError
 from lockenv.formats.oci import parse_manifest
-from lockenv.materialize import check_image, image_of, open_image
-from lockenv.workflows.image import ImageOptions, building_mode, built_images
+from lockenv.materialize import check_image, check_recorded, image_of, open_image
+from lockenv.model import PLATFORMS
+from lockenv.workflows.image import (
+    ImageOptions,
+    building_mode,
+    built_images,
+    chosen_targets,
+    declared_image,
+)
+from lockenv.workflows.image_plan import project_files
+from lockenv.workflows.image_record import project_digest, recorded_of
+from lockenv.workflows.sync import Opened
 
 if TYPE_CHECKING:
-    from lockenv.materialize import BuiltImage, FoundImage
+    from lockenv.materialize import FoundImage
     from lockenv.model import Finding, Lock
     from lockenv.workflows.project import Project
     from lockenv.workflows.scene import Scene
@@ -23,13 +33,46 @@ if TYPE_CHECKING:
 def image_findings(
     scene: Scene, project: Project, lock: Lock, reference: str, target: str | None
 ) -> list[Finding]:
-    """An image by layout, archive or registry against the one that the lock makes (LE5xx)."""
-    del project, lock
-    options = ImageOptions(targets=(target,) if target else ())
+    """An image by layout, archive or registry against the one that the lock makes (LE5xx).
+
+    Where the lock records its digests and the image has them, nothing is built. Else the image is
+    built (or taken from the store), so that what differs can be named.
+    """
+    options = ImageOptions(name=_key_of(project, reference), targets=(target,) if target else ())
+    opened = Opened(root=project.root, lock=lock, manifest=project.manifest)
+    declared = declared_image(opened, options)
+    chosen = chosen_targets(scene, opened, declared, options)[0]
+    architecture = PLATFORMS[chosen.platform].oci_architecture
+    found = _open(scene, reference, architecture)
+    recorded = recorded_of(lock, declared, chosen)
+    held: list[Finding] = []
+    if recorded is not None:
+        held = check_recorded(
+            [str(one) for one in recorded.diff_ids], str(recorded.config), found, target
+        )
+        here = project_digest(list(project_files(project.root))) if declared.project else None
+        if not held and recorded.project in {None, here}:
+            return []
     _, built = built_images(scene, options, building_mode(scene))
-    expected = built[0]
-    found = _open(scene, reference, expected)
-    return check_image(expected, found, target)
+    return check_image(built[0], found, target) or held
+
+
+def _key_of(project: Project, reference: str) -> str | None:
+    """The declared image that a reference means, where several are declared: by its name."""
+    images = project.manifest.images
+    if len(images) < 2:
+        return None
+    wanted = _repository(reference)
+    for one in images:
+        if one.name and _repository(one.name) in {wanted, wanted.rpartition("/")[2]}:
+            return one.key
+    return None
+
+
+def _repository(text: str) -> str:
+    """A reference without its tag and digest."""
+    head, slash, last = text.partition("@")[0].rpartition("/")
+    return f"{head}{slash}{last.partition(':')[0]}"
 
 
 def is_there(scene: Scene, reference: str, architecture: str, config: str) -> bool:
@@ -45,13 +88,13 @@ def is_there(scene: Scene, reference: str, architecture: str, config: str) -> bo
         return False
 
 
-def _open(scene: Scene, reference: str, expected: BuiltImage) -> FoundImage:
+def _open(scene: Scene, reference: str, architecture: str) -> FoundImage:
     place = scene.directory / reference
     if place.exists():
-        return open_image(place, expected.architecture)
+        return open_image(place, architecture)
     if reference.startswith((".", "/")):
         raise InputError("no-image", f"there is no {reference}", fix="name a layout or an archive")
-    return _from_registry(scene, reference, expected.architecture)
+    return _from_registry(scene, reference, architecture)
 
 
 def _from_registry(scene: Scene, text: str, architecture: str) -> FoundImage:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import json
 import re
 from contextlib import contextmanager
@@ -40,6 +41,7 @@ class MemoryRegistry:
     blobs: dict[tuple[str, str], bytes] = field(default_factory=dict)
     manifests: dict[tuple[str, str], tuple[str, bytes]] = field(default_factory=dict)
     uploads: dict[str, bytes] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     requests: list[str] = field(default_factory=list)
     auth: str = ""
     login: str = "me:secret"
@@ -171,7 +173,7 @@ class _Handler(BaseHTTPRequestHandler):
                 registry.blobs[repository, query["mount"]] = mounted
                 self._answer(201)
                 return
-            number = str(len(registry.uploads) + 1)
+            number = str(next(registry.numbers))
             registry.uploads[number] = b""
             self._answer(202, Location=f"/v2/{repository}/blobs/uploads/{number}")
         elif number not in registry.uploads:

@@ -158,6 +158,23 @@ def test_a_push_that_fails_leaves_the_tag_as_it_was(
     assert registry.manifests["team/app", "1"] != before
 
 
+@pytest.mark.parametrize("auth", ["basic", "token"])
+def test_pushing_side_by_side_is_one_login(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, auth: str
+) -> None:
+    layers = [_image(tmp_path, f"layer {number}".encode()).layers[0] for number in range(12)]
+    image = replace(_image(tmp_path), layers=tuple(layers))
+    with memory_registry(auth=auth) as registry:
+        login = {"auths": {registry.address: {"username": "me", "password": "secret"}}}
+        (tmp_path / "auth.json").write_text(json.dumps(login))
+        monkeypatch.setenv("REGISTRY_AUTH_FILE", str(tmp_path / "auth.json"))
+        push_images(_scene(tmp_path), [image], f"{registry.address}/team/app:1")
+        asked = [line for line in registry.requests if line.startswith("GET /token")]
+
+    assert len(registry.blobs) == 13
+    assert len(asked) == (2 if auth == "token" else 0)  # to read, and to write
+
+
 def test_an_upload_that_the_registry_forgot_begins_anew(tmp_path: Path) -> None:
     with memory_registry() as registry:
         original = registry.fails
