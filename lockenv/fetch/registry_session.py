@@ -251,7 +251,9 @@ def _read_whole(answer: httpx.Response) -> httpx.Response:
     headers = [
         (name, value)
         for name, value in answer.headers.items()
-        if name not in {"content-encoding", "content-length", "transfer-encoding"}
+        # The length of a HEAD's answer is all that it says.
+        if name not in {"content-encoding", "transfer-encoding"}
+        and (name != "content-length" or answer.request.method == "HEAD")
     ]
     return httpx.Response(
         answer.status_code, headers=headers, content=bytes(body), request=answer.request

@@ -346,6 +346,24 @@ def pulled_base(scene: Scene, fetcher: StoreFetcher, locked: LockedBaseImage) ->
     return base
 
 
+def base_files(
+    scene: Scene, fetcher: StoreFetcher, locked: LockedBaseImage
+) -> list[tuple[Wanted, Path]]:
+    """Every file that a base image is made of, pulled into the store."""
+    base = pulled_base(scene, fetcher, locked)
+    manifest = _blob(fetcher, None, _named(locked.digest, locked.size), locked.reference)
+    config = parse_manifest(manifest.read_bytes(), locked.reference).config
+    files = [(locked.digest, locked.size, manifest)]
+    files.append(
+        (parse_digest(config.digest), config.size, _blob(fetcher, None, config, locked.reference))
+    )
+    files += [(layer.digest, layer.size, layer.path) for layer in base.layers]
+    return [
+        (Wanted(name=f"{locked.reference} {digest.hex[:12]}", digest=digest, size=size), path)
+        for digest, size, path in files
+    ]
+
+
 def _from_store(fetcher: StoreFetcher, places: list[Place] | None, locked: LockedBaseImage) -> Base:
     name = locked.reference
     manifest = _blob(fetcher, None, _named(locked.digest, locked.size), name)

@@ -77,6 +77,17 @@ def wanted_file(artifact: Artifact, package: LockedPackage, root: str = "") -> W
     )
 
 
+def wanted_interpreter(artifact: Artifact) -> Wanted:
+    """An interpreter's archive."""
+    return Wanted(
+        name=artifact.name,
+        digest=artifact.digest,
+        urls=(artifact.url,) if artifact.url else (),
+        size=artifact.size,
+        where="lockenv.lock: interpreters",
+    )
+
+
 def urls_beside(index: str | None, filename: str, root: str) -> list[str]:
     """Where a file of an index lies that is a folder: none for any other index."""
     if index is None or not index.startswith("file:"):

@@ -42,7 +42,12 @@ from lockenv.model import (
 from lockenv.sources.debian import wanted_package as wanted_deb
 from lockenv.values import replace
 from lockenv.workflows.building import built_package, built_project, workshop
-from lockenv.workflows.environment import direct_url, wanted_file, wanted_package
+from lockenv.workflows.environment import (
+    direct_url,
+    wanted_file,
+    wanted_interpreter,
+    wanted_package,
+)
 from lockenv.workflows.image_cuda import image_cuda
 from lockenv.workflows.interpreters import interpreter_for
 
@@ -183,7 +188,7 @@ def _wanted_files(opened: Opened, content: Content) -> dict[Digest, Wanted]:
             wanted[one.artifact.digest] = wanted_file(one.artifact, one.package, str(opened.root))
     archive = content.interpreter.artifact
     if archive is not None:
-        wanted[archive.digest] = _wanted_interpreter(archive)
+        wanted[archive.digest] = wanted_interpreter(archive)
     return wanted
 
 
@@ -196,16 +201,6 @@ def _fetched(scene: Scene, fetcher: StoreFetcher, wanted: Iterable[Wanted]) -> d
         scene.progress.advanced("fetch", one.name)
     scene.progress.finished("fetch")
     return paths
-
-
-def _wanted_interpreter(artifact: Artifact) -> Wanted:
-    return Wanted(
-        name=artifact.name,
-        digest=artifact.digest,
-        urls=(artifact.url,) if artifact.url else (),
-        size=artifact.size,
-        where="lockenv.lock: interpreters",
-    )
 
 
 def _architecture(target: LockedTarget) -> str:

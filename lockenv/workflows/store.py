@@ -13,7 +13,7 @@ from lockenv.fetch import alone_at_store, shelf_path
 from lockenv.lockfile import parse_lock
 from lockenv.values import dataclass
 from lockenv.workflows.choice import choose_target
-from lockenv.workflows.environment import wanted_file
+from lockenv.workflows.environment import wanted_file, wanted_interpreter
 from lockenv.workflows.files import copy_whole, read_text
 from lockenv.workflows.network import open_network
 from lockenv.workflows.registry import registered_digests
@@ -23,6 +23,7 @@ from lockenv.workflows.trees import TREES, prune_trees
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lockenv.fetch import StoreFetcher
     from lockenv.model import Lock, Wanted
     from lockenv.workflows.scene import Scene
 
@@ -198,6 +199,13 @@ def fetch_all(scene: Scene, options: FetchOptions) -> list[str]:
             if options.output is not None:
                 copy_whole(path, scene.directory / options.output / shelf_path(one.digest))
             have.append((one, path))
+        for one, path in _base_files(scene, lock, set(targets), fetcher):
+            if one.digest.hex not in known and one.digest.hex not in wanted:
+                wanted[one.digest.hex] = one
+                size += path.stat().st_size
+                if options.output is not None:
+                    copy_whole(path, scene.directory / options.output / shelf_path(one.digest))
+                have.append((one, path))
         scene.progress.finished("fetch")
     _fetch_commits(scene, lock, set(targets), options.output)
     place = options.output or "the store"
@@ -257,9 +265,35 @@ def wanted_of(lock: Lock, targets: list[str], root: str) -> Iterator[Wanted]:
         for member in build.packages:
             if chosen & set(member.artifact.targets):
                 yield wanted_member(member, root)
+    yield from _lower_layers(lock, chosen)
+
+
+def _lower_layers(lock: Lock, chosen: set[str]) -> Iterator[Wanted]:
+    """The files of the layers below Python's packages."""
     if lock.cuda_components:
         from lockenv.workflows.cuda_tools import wanted_component  # noqa: PLC0415 - start-up
 
         for component in lock.cuda_components:
             if chosen & set(component.targets):
                 yield wanted_component(component)
+    for interpreter in lock.interpreters:
+        if interpreter.artifact is not None and chosen & set(interpreter.targets):
+            yield wanted_interpreter(interpreter.artifact)
+    if lock.system_packages:
+        from lockenv.sources.debian import wanted_package  # noqa: PLC0415 - start-up
+
+        states = {state.key: state for state in lock.system_archives}
+        for deb in lock.system_packages:
+            if chosen & set(deb.targets):
+                yield wanted_package(deb, states[deb.archive])
+
+
+def _base_files(
+    scene: Scene, lock: Lock, targets: set[str], fetcher: StoreFetcher
+) -> Iterator[tuple[Wanted, Path]]:
+    """The manifests, configs and layers of the base images, pulled into the store."""
+    for image in lock.base_images:
+        if targets & set(image.targets):
+            from lockenv.workflows.base_images import base_files  # noqa: PLC0415 - few have one
+
+            yield from base_files(scene, fetcher, image)
