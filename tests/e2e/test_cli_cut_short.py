@@ -62,7 +62,7 @@ class Story:
         self.locks = {former, self.user.read("lockenv.lock")}
         calls = (self.user.folder / "calls").read_text(encoding="utf-8", errors="replace")
         # A line begins with the thread and the call: `4711 write(1, …`.
-        made = Counter(re.findall(r"^(\d+) (\w+)\(", calls, re.MULTILINE))
+        made = Counter(re.findall(r"^(\d+) +(\w+)\(", calls, re.MULTILINE))
         most: Counter[str] = Counter()
         for (_thread, name), count in made.items():
             most[name] = max(most[name], count)
