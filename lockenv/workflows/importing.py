@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from lockenv.model import Ask
     from lockenv.workflows.scene import Scene
 
+#: Locks of other tools have 10 MB at the most.
+LARGEST = 256 * 1024 * 1024
 #: Debian's current stable release but one: what most base images stand on.
 SUITE = "bookworm"
 
@@ -60,6 +62,7 @@ class ImportOutcome:
 def import_file(scene: Scene, options: ImportOptions) -> ImportOutcome:
     """Read a file, add what it asks to the manifest, keep its pins for the next lock."""
     path = scene.directory / options.file
+    _refuse_large(path, options.file)
     text = read_text(path)
     if text is None:
         raise InputError("no-file", f"there is no file {options.file}", fix="name one that exists")
@@ -69,6 +72,20 @@ def import_file(scene: Scene, options: ImportOptions) -> ImportOutcome:
     found = parse_import(name, text, load=lambda one: load_beside(root, one), stays=stays)
     lines, notes = written(root, found, ())
     return ImportOutcome(lines=tuple(lines), notes=tuple(notes))
+
+
+def _refuse_large(path: Path, name: str) -> None:
+    """Refuse by its size what would not fit into memory; a file that is not there is told later."""
+    try:
+        size = path.stat().st_size
+    except OSError:
+        return
+    if size > LARGEST:
+        raise InputError(
+            "too-large",
+            f"{name} has {size} bytes, more than any file of its kind",
+            fix="name another file",
+        )
 
 
 def _root(start: Path, path: Path) -> Path:

@@ -99,6 +99,12 @@ def test_an_import_adds_what_is_missing_and_says_what_did_not_map(tmp_path: Path
     assert "1 pins" in compiled.out
     assert locked(user)["lib"] == "1.0"
     assert user.lockenv("import", "nothing.txt", status=2).slug == "no-file"
+    (user.folder / "uv.lock").write_bytes(b"\xff\xfe")
+    assert user.lockenv("import", "uv.lock", status=2).slug == "not-utf-8"
+    with (user.folder / "poetry.lock").open("wb") as file:
+        file.truncate(1 << 34)
+    assert user.lockenv("import", "poetry.lock", status=2).slug == "too-large"
+    (user.folder / "poetry.lock").unlink()
     user.write("notes.md", "x")
     assert user.lockenv("import", "notes.md", status=2).slug == "unknown-file"
 
