@@ -65,6 +65,8 @@ class StoreFetcher:
         self._running: dict[str, Memo[object]] = {kind: Memo(keep=False) for kind in kinds}
         self._ahead: dict[str, Future[Page | None]] = {}
         self._refreshed: set[str] = set()
+        #: Whether a page was used that was asked for in a former run: the world may know better.
+        self.used_kept = False
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._closed = False
         self._no_ranges: set[str] = set()
@@ -205,7 +207,9 @@ class StoreFetcher:
         if self.offline:
             if stored is None:
                 raise offline_error(url)
-        elif stored is None or not self._is_fresh(key, stored[0]):
+        elif stored is not None and self._is_fresh(key, stored[0]):
+            self.used_kept = self.used_kept or key not in self._refreshed
+        else:
             answer, address = self._ask(url, addresses, stored, accept, limit)
             now = self._clock()
             if answer.status == 304 and stored is not None:

@@ -64,7 +64,9 @@ def _index(document: Document, fields: Fields) -> Index:
             complain_credentials(fields, "url", index=name)
         except ValueError as error:
             fields.complain(
-                f'url is "{url}", which is no index: {error}', "url", fix='write url = "https://…"'
+                f'url is "{url}", which is no index: {error}',
+                "url",
+                fix=f'write url = "file://{url}"' if url[:1] == "/" else 'write url = "https://…"',
             )
     explicit = fields.flag("explicit") or False
     default = fields.flag("default") or False

@@ -270,8 +270,8 @@ def _alike(
 
 
 def _chains(graph: Graph, name: str, place: Place) -> tuple[tuple[str, ...], ...]:
-    """The shortest chain from each root that leads to a package: manifest's words first."""
-    found: dict[str, tuple[str, ...]] = {}
+    """The shortest chain from each ask that leads to a package: manifest's words first."""
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
     waiting: list[tuple[str, tuple[str, ...]]] = [(name, ())]
     seen = {name}
     while waiting:
@@ -280,7 +280,7 @@ def _chains(graph: Graph, name: str, place: Place) -> tuple[tuple[str, ...], ...
             words = (edge.requirement, *below)
             if edge.is_root:
                 first = f"{place(edge.asker, edge.requirement)} asks {words[0]}"
-                found.setdefault(edge.asker, (first, *words[1:]))
+                found.setdefault((edge.asker, edge.requirement), (first, *words[1:]))
             elif edge.asker not in seen and len(below) < _LONGEST:
                 seen.add(edge.asker)
                 step = f"{edge.asker} {graph.versions[edge.asker]} asks {edge.requirement}"

@@ -102,8 +102,7 @@ def lock(scene: Scene, options: LockOptions, project: Project | None = None) -> 
         notes += _refresh_exports(project, parsed)
     notes += first_notes(project, former.lock)
     notes += _supply_notes(project, parsed, text)
-    if options.explain:
-        notes += moved_reasons(former.lock, parsed, question.moves)
+    notes += moved_reasons(former.lock, parsed, question.moves, every=options.explain)
     difference = render_diff_text(
         diff(former.lock, parsed), [target.name for target in parsed.targets]
     )

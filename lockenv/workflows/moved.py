@@ -1,4 +1,4 @@
-"""Why each pin of a new lock moved (``lock --explain``): the ask that the old version fails."""
+"""Why each pin of a new lock moved: the ask that the old version fails."""
 
 from __future__ import annotations
 
@@ -16,20 +16,25 @@ if TYPE_CHECKING:
     from lockenv.workflows.moves import Moves
 
 
-def moved_reasons(former: Lock | None, new: Lock, moves: Moves) -> list[str]:
-    """One line for each Python pin that moved, each with its reason, targets that agree joined."""
+def moved_reasons(former: Lock | None, new: Lock, moves: Moves, *, every: bool) -> list[str]:
+    """One line for each Python pin that moved, each with its reason, targets that agree joined.
+
+    Those that were asked to move only if ``every`` one is wanted (``lock --explain``).
+    """
     found: dict[str, list[str]] = {}
     for target in new.targets:
-        for line in _target_reasons(former, new, target.name, moves):
+        for line in _target_reasons(former, new, target.name, moves, every=every):
             found.setdefault(line, []).append(target.name)
-    every = len(new.targets)
+    count = len(new.targets)
     return [
-        line if len(targets) == every else f"{line} ({', '.join(targets)})"
+        line if len(targets) == count else f"{line} ({', '.join(targets)})"
         for line, targets in sorted(found.items())
     ]
 
 
-def _target_reasons(former: Lock | None, new: Lock, target: str, moves: Moves) -> Iterator[str]:
+def _target_reasons(
+    former: Lock | None, new: Lock, target: str, moves: Moves, *, every: bool
+) -> Iterator[str]:
     if former is None:
         return
     before = entries_of(former, target)
@@ -38,6 +43,8 @@ def _target_reasons(former: Lock | None, new: Lock, target: str, moves: Moves) -
     for name, package in after.items():
         old = before.get(name)
         if old is None or old.version is None or old.version == package.version:
+            continue
+        if name in asked and not every:
             continue
         step = f"{name} {old.version} -> {package.version}"
         yield f"{step}: {_reason(new, target, after, old) or _other(name, asked)}"

@@ -27,6 +27,7 @@ from lockenv.workflows.builds import BuildEnvironments
 from lockenv.workflows.cells import locked_target
 from lockenv.workflows.check import drift
 from lockenv.workflows.files import unwritable
+from lockenv.workflows.held_back import held_back_notes
 from lockenv.workflows.local_sources import local_lines
 from lockenv.workflows.network import open_network
 from lockenv.workflows.overlaps import overlap_notes
@@ -182,14 +183,29 @@ def _images(question: Question) -> tuple[LockedImage, ...]:
     )
 
 
+class _KeptPagesError(Exception):
+    """There is no answer, but pages of a former run had their say in that."""
+
+
 def search(scene: Scene, question: Question) -> Answer:
-    """Ask the world for what the former lock cannot answer; every pin that can stay, stays."""
+    """Ask the world for what the former lock cannot answer; every pin that can stay, stays.
+
+    Nothing is refused for what a page said some minutes ago: all are asked again before.
+    """
+    try:
+        return _search(scene, question, refresh=False)
+    except _KeptPagesError:
+        return _search(scene, question, refresh=True)
+
+
+def _search(scene: Scene, question: Question, *, refresh: bool) -> Answer:
     if _declares_cuda(question):
         from lockenv.workflows.cuda_layer import refuse_contradictions  # noqa: PLC0415 - start-up
 
         refuse_contradictions(question.project, question.cells)
     with ExitStack() as stack:
-        fetcher = stack.enter_context(open_network(scene, question.project.manifest))
+        manifest = question.project.manifest
+        fetcher = stack.enter_context(open_network(scene, manifest, refresh=refresh))
         listen = stack.enter_context(_tracing(scene, question.trace))
         builds = BuildEnvironments(scene, question, fetcher)
         layer = PythonLayer(
@@ -210,7 +226,10 @@ def search(scene: Scene, question: Question) -> Answer:
             solved, apart, notes = _solve(question, layer)
             locked_builds = builds.locked(layer, solved)
         except (UnsolvedError, CudaUnsolvedError) as error:
-            raise error.explained(lambda root: _place(question, root)) from error
+            if fetcher.used_kept and not (refresh or fetcher.offline):
+                raise _KeptPagesError from error
+            explained = error.explained(lambda root: _place(question, root))
+            raise (_strictly(explained) if question.strict else explained) from error
         question = _with_majors(question, solved)
         system = agreed_with_cuda(scene, question, fetcher, system)
         notes += overlap_notes(question.project.manifest, layer.contents, solved)
@@ -404,12 +423,12 @@ def _solve(
             if question.strict:
                 raise
         else:
-            return solved, apart, []
+            return solved, apart, held_back_notes(solved, staying)
     free = {name: Steer(fixed=asked, preferred=staying[name]) for name in cells}
     solved, apart = solve_aligned(
         list(cells), solve, free, kept=staying, align=align, direct=direct
     )
-    return solved, apart, _moved_notes(staying, solved)
+    return solved, apart, []
 
 
 def _followed(
@@ -445,6 +464,16 @@ def _write_event(stream: TextIO, event: Event) -> None:
     stream.write(render_event(event) + "\n")
 
 
+def _strictly(error: NoSolutionError) -> NoSolutionError:
+    """The refusal of a search in which no old pin may move."""
+    return NoSolutionError(
+        error.slug,
+        error.what,
+        why=[*error.why, "with --strict the versions in the lock are all that there is"],
+        fix=["lockenv lock without --strict, which moves the fewest pins", *error.fix],
+    )
+
+
 def _place(question: Question, root: Root) -> str:
     """Where the manifest asks for a root, for a message."""
     place = question.project.place(root.ask.origin)
@@ -469,18 +498,6 @@ def _kept(question: Question, cell: Cell) -> dict[str, str]:
         if cell.name in package.targets and package.version and package.name not in drifted
     }
     return kept | preferred_versions(question.former, cell.target)
-
-
-def _moved_notes(
-    staying: Mapping[str, Mapping[str, str]], solved: Mapping[str, PythonAnswer]
-) -> list[str]:
-    notes: dict[str, list[str]] = {}
-    for name, answer in solved.items():
-        for package, version in sorted(staying[name].items()):
-            now = answer.versions.get(package)
-            if now is not None and now != version:
-                notes.setdefault(f"{package} {version} had to move to {now}", []).append(name)
-    return [f"{text} ({', '.join(names)})" for text, names in notes.items()]
 
 
 def _apart_note(difference: Difference) -> str:

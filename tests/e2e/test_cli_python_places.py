@@ -1,4 +1,4 @@
-"""Packages from direct addresses: whoever asks for them, however the address is spelled."""
+"""Which Python packages are chosen: direct addresses, yanked files, old pins beside new asks."""
 
 from __future__ import annotations
 
@@ -105,3 +105,68 @@ def test_a_file_of_another_package_than_its_name_says_is_passed_over(
     user = _user(tmp_path, index, ["lib>=3"])
     answer = user.lockenv("lock", status=4)
     assert answer.slug == "metadata-mismatch"
+
+
+def test_a_yanked_file_is_taken_by_an_exact_pin_only_where_no_other_is(
+    tmp_path: Path, index: IndexServer
+) -> None:
+    index.publish(wheel("lib", "2.0"), wheel("lib", "1.0"))
+    index.publish(wheel("lib", "2.0+own"), wheel("lib", "3.0"), yanked="it is broken")
+
+    user = _user(tmp_path, index, ["lib==2.0"])
+    user.lockenv("lock")
+    assert _pins(user) == {"lib": "2.0"}
+
+    user = _user(tmp_path, index, ["lib==3.0"])
+    user.lockenv("lock")
+    assert _pins(user) == {"lib": "3.0"}
+
+    user = _user(tmp_path / "other", index, ["lib==3.*"])
+    answer = user.lockenv("lock", status=3)
+    assert "lib 3.0: it is yanked: it is broken" in answer.err
+
+
+def test_what_old_pins_hold_back_is_said_and_what_moves_has_its_reason(
+    tmp_path: Path, index: IndexServer
+) -> None:
+    index.publish(wheel("app", "1.0", requires=["lib"]), wheel("lib", "1.0"))
+    index.publish(wheel("tool", "1.0", requires=["lib"]))
+    user = _user(tmp_path, index, ["app"])
+    user.lockenv("lock")
+    index.publish(wheel("lib", "2.0"), wheel("tool", "2.0", requires=["lib>=2"]))
+    index.publish(wheel("must", "1.0", requires=["lib>=2"]))
+
+    _user(tmp_path, index, ["app", "tool"])
+    answer = user.lockenv("lock")
+    assert _pins(user) == {"app": "1.0", "lib": "1.0", "tool": "1.0"}
+    assert (
+        "tool 1.0 was taken beside the old pins: tool 2.0 asks lib>=2, and lib stays at 1.0"
+        in answer.err
+    )
+
+    _user(tmp_path, index, ["app", "tool", "must"])
+    answer = user.lockenv("lock", "--strict", status=3)
+    assert "lockenv lock without --strict" in answer.err
+    answer = user.lockenv("lock")
+    assert _pins(user) == {"app": "1.0", "lib": "2.0", "must": "1.0", "tool": "1.0"}
+    assert "lib 1.0 -> 2.0: must 1.0 asks lib>=2" in answer.err
+    assert len(user.lockenv("why", "lib").out.splitlines()) == 4
+
+
+def test_nothing_is_refused_for_what_a_page_said_some_minutes_ago(
+    tmp_path: Path, index: IndexServer
+) -> None:
+    index.publish(wheel("lib", "1.0"))
+    user = _user(tmp_path, index, ["lib"])
+    user.lockenv("lock")
+    index.publish(wheel("lib", "2.0"))
+
+    _user(tmp_path, index, ["lib>=2"])
+    user.lockenv("lock")
+    assert _pins(user) == {"lib": "2.0"}
+
+    index.forget()
+    _user(tmp_path, index, ["lib>=3"])
+    answer = user.lockenv("lock", status=3)
+    assert "nothing answers lib>=3" in answer.err
+    assert index.asked("GET", "/simple/lib/") == 1

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from packaging.specifiers import SpecifierSet
+
 from lockenv.sources.python.project import Refused
 from lockenv.sources.python.versions import specifier_of, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from packaging.specifiers import SpecifierSet
     from packaging.version import Version
 
     from lockenv.sources.python.project import Project
@@ -29,7 +30,7 @@ class Order:
 
         Pre-releases (PEP 440): offered where an ask names one or the policy allows them; else
         only if no final release is on offer. Yanked files (PEP 592): only for ``==`` and ``===``,
-        and where the lock has them already.
+        after all others, and where the lock has them already.
         """
         if project.listing.status == "quarantined":
             return
@@ -46,23 +47,35 @@ class Order:
                     offered = offered or not release.version.is_prerelease
                     yield release
         held_back: list[str] = []
+        yanked: list[Release] = []
         for text, version in self._fitting(project, specifier, given):
             if early is not True and version.is_prerelease:
                 held_back.append(text)
                 continue
             release = self._offer(project, text, pinned=pinned)
-            if release is not None:
+            if release is not None and not self._is_kept(release):
+                yanked.append(release)
+            elif release is not None:
                 offered = True
                 yield release
         if early is None and not offered:
             found = (self._offer(project, text, pinned=pinned) for text in held_back)
             yield from (release for release in found if release is not None)
+        yield from yanked
 
     def _offer(self, project: Project, text: str, *, pinned: bool) -> Release | None:
         release = project.release(text)
         if isinstance(release, Refused):
             return None
         return release if pinned or self._is_kept(release) else None
+
+    def held_back(self, release: Release) -> str | None:
+        """Why a release that can be used is not on offer for whoever asks for any version."""
+        if not self._is_kept(release):
+            return f"it is yanked{': ' if release.file.yanked else ''}{release.file.yanked}"
+        if self._early(release.name, SpecifierSet()) is False and release.version.is_prerelease:
+            return "it is a pre-release, and prerelease denies them"
+        return None
 
     def _early(self, name: str, specifier: SpecifierSet) -> bool | None:
         """Whether pre-releases are offered: yes, no, or (None) if nothing else is."""

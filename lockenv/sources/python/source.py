@@ -168,10 +168,14 @@ class PythonSource:
             return ()
         if project.listing.status == "quarantined":
             return (Rejected("", "the index has quarantined the project"),)
-        found = ((text, project.release(text)) for text in project.versions)
         return tuple(
-            Rejected(text, answer.reason) for text, answer in found if isinstance(answer, Refused)
+            Rejected(text, reason)
+            for text in project.versions
+            if (reason := self._reason_against(project.release(text))) is not None
         )
+
+    def _reason_against(self, release: Release | Refused) -> str | None:
+        return release.reason if isinstance(release, Refused) else self._order.held_back(release)
 
     # -- what the workflow asks --------------------------------------------------------------------
 
