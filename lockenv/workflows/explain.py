@@ -219,13 +219,16 @@ def why(scene: Scene, options: WhyOptions) -> Explained:
             fix="lockenv tree shows what there is",
         )
     answer = _why_python(lock, canonicalize_name(bare), in_python, _places(opened))
-    return _with_newer(scene, lock, canonicalize_name(bare), in_python, answer)
+    return _with_newer(scene, opened, canonicalize_name(bare), in_python, answer)
 
 
 def _with_newer(
-    scene: Scene, lock: Lock, name: str, targets: Sequence[str], answer: Explained
+    scene: Scene, opened: Opened, name: str, targets: Sequence[str], answer: Explained
 ) -> Explained:
-    """The answer, and why newer versions were not taken where CUDA ruled them out."""
+    """The answer, and why newer versions were not taken: what CUDA ruled out is remembered."""
+    from lockenv.workflows.newer import newer_not_taken  # noqa: PLC0415 - start-up: asks the index
+
+    lock = opened.lock
     lines: dict[str, list[str]] = {}
     for target in targets:
         locked = next(one for one in lock.targets if one.name == target)
@@ -235,6 +238,11 @@ def _with_newer(
         request = lock.request.get(target, ())
         for line in recall_rejections(scene.settings.cache_dir, request, name, version):
             lines.setdefault(line, []).append(target)
+    remembered = {line.partition(":")[0] for line in lines}
+    graphs = {target: graph_of(lock, target) for target in targets}
+    for line, names in newer_not_taken(scene, lock, name, graphs, _places(opened)).items():
+        if line.partition(":")[0] not in remembered:
+            lines.setdefault(line, []).extend(names)
     if not lines:
         return answer
     told = [f"not taken: {line}  ({', '.join(names)})" for line, names in lines.items()]

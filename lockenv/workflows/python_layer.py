@@ -27,6 +27,7 @@ from lockenv.sources.python import (
 )
 from lockenv.tables.cuda_names import CUDA_PLATFORMS, is_mentioned
 from lockenv.values import dataclass, replace
+from lockenv.workflows.alignment import Steer
 from lockenv.workflows.assemble import Chosen
 from lockenv.workflows.cells import Cell, Root
 from lockenv.workflows.contents import Contents
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from lockenv.fetch import StoreFetcher
     from lockenv.model import Lock, Progress, VcsPin
     from lockenv.resolve import Event, Identifier, Lacking, Resolution
-    from lockenv.workflows.alignment import Steer
     from lockenv.workflows.builds import BuildEnvironments
     from lockenv.workflows.cuda_layer import CudaAnswer, CudaSolver
 
@@ -238,6 +238,11 @@ class PythonLayer:
                 if not identifier.qualifier and _has_version(candidate)
             },
         )
+
+    def source(self, cell: Cell) -> PythonSource:
+        """What the cell can choose from, for who asks about single versions."""
+        request = self._request(cell, Steer(), frozenset())
+        return PythonSource(self._fetcher, cell.target, request, progress=self._progress)
 
     def solve_build(
         self, cell: Cell, roots: tuple[Root, ...], steer: Steer, pins: Mapping[str, Pin]

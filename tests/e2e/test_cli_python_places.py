@@ -144,6 +144,9 @@ def test_what_old_pins_hold_back_is_said_and_what_moves_has_its_reason(
         in answer.err
     )
 
+    told = user.lockenv("why", "tool").out
+    assert "not taken: tool 2.0: it asks lib>=2, and lib is locked at 1.0" in told
+
     _user(tmp_path, index, ["app", "tool", "must"])
     answer = user.lockenv("lock", "--strict", status=3)
     assert "lockenv lock without --strict" in answer.err
