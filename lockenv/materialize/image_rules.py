@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from lockenv.formats.tar import Entry
 
-NORMALISATION = 1
+#: 2: diversions and overridden modes that packages ask for before they are unpacked.
+NORMALISATION = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,9 @@ def image_plan(
         foreign=_foreign(opened),
         scripts=_scripts(opened),
         # A base image has its own, and apt warns of archives that it is told of twice.
-        apt_sources="" if base else apt_sources(opened, target.name),
+        apt_sources=""
+        if base
+        else apt_sources(opened, target.name, content.selection.system_packages),
         python=_python(content, paths),
         wheels=(
             *(
@@ -229,8 +231,13 @@ def _scripts(opened: Opened) -> str:
     return system.scripts if system else "run"
 
 
-def apt_sources(opened: Opened, target: str) -> str:
-    """The text of a ``.sources`` file (sources.list(5)) with the archives that the lock names."""
+def apt_sources(opened: Opened, target: str, packages: Iterable[LockedSystemPackage]) -> str:
+    """The text of a ``.sources`` file (sources.list(5)) with the archives that the lock names.
+
+    An image without the bundle of certificates cannot reach an archive over TLS. The distribution's
+    own are reached without it then, as its installer has it: apt verifies their signatures.
+    """
+    has_bundle = any(package.name == "ca-certificates" for package in packages)
     stanzas = []
     by_url: dict[str, list[ArchiveState]] = {}
     for state in opened.lock.system_archives:
@@ -239,9 +246,10 @@ def apt_sources(opened: Opened, target: str) -> str:
     for url, states in sorted(by_url.items()):
         ring = _KEYRINGS.get(states[0].name.partition("-")[0])
         components = sorted({name for state in states for name in state.components})
+        reached = url if has_bundle or not ring else f"http://{url.partition('://')[2]}"
         lines = [
             "Types: deb",
-            f"URIs: {url}",
+            f"URIs: {reached}",
             f"Suites: {' '.join(sorted(state.suite for state in states))}",
             f"Components: {' '.join(components)}",
         ]
