@@ -219,3 +219,30 @@ def test_changes_of_two_branches_in_two_targets_do_not_conflict(base: Lock, name
 
     assert merged.conflicts == {}
     assert merged.lock == regrouped(rebuilt(rebuilt(base, name), other))
+
+
+LINES = SMALL.decode().splitlines(keepends=True)
+BLOCKS = SMALL.decode().split("\n\n")
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, len(LINES) - 1), st.integers(0, len(LINES) - 1))
+def test_no_swapped_lines_are_accepted(one: int, other: int) -> None:
+    lines = list(LINES)
+    lines[one], lines[other] = lines[other], lines[one]
+    changed = "".join(lines).encode()
+
+    assert (_status(changed) == 0) == (changed == SMALL)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, len(BLOCKS) - 1), st.integers(0, len(BLOCKS) - 1))
+def test_no_swapped_and_no_doubled_blocks_are_accepted(one: int, other: int) -> None:
+    blocks = list(BLOCKS)
+    if one == other:
+        blocks.insert(one, blocks[one])
+    else:
+        blocks[one], blocks[other] = blocks[other], blocks[one]
+    changed = "\n\n".join(blocks).encode()
+
+    assert (_status(changed) == 0) == (changed == SMALL)

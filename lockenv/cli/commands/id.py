@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lockenv.cli.output import render_json
 from lockenv.cli.scene import open_scene
 from lockenv.cli.selection import asked_selection, selection_options
 
@@ -22,11 +23,17 @@ Examples:
 )
 @selection_options
 @click.option("--image", metavar="NAME", is_flag=False, flag_value="", help="Of a declared image.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
 @click.pass_obj
-def command(invocation: Invocation, /, *, image: str | None, **selection: object) -> int:
+def command(invocation: Invocation, /, *, image: str | None, form: str, **selection: object) -> int:
     """Print the environment digest: what can be installed, and nothing else, as one sha256."""
     from lockenv.workflows.identify import identify  # noqa: PLC0415 - start-up
 
     with open_scene(invocation) as scene:
-        invocation.output.answer(identify(scene, asked_selection(selection), image))
+        digest = identify(scene, asked_selection(selection), image)
+    if form == "json":
+        digest = render_json({"schema": "lockenv/id/1", "status": 0, "digest": digest})
+    invocation.output.answer(digest)
     return 0
