@@ -62,12 +62,11 @@ class Story:
         self.locks = {former, self.user.read("lockenv.lock")}
         calls = (self.user.folder / "calls").read_text(encoding="utf-8", errors="replace")
         # A line begins with the thread and the call: `4711 write(1, …`.
-        made = Counter(re.findall(r"^(\d+) +(\w+)\(", calls, re.MULTILINE))
-        most: Counter[str] = Counter()
-        for (_thread, name), count in made.items():
-            most[name] = max(most[name], count)
-        #: Where to stop: a call, and the how manieth of it; strace counts for each thread.
-        self.places = [(name, one + 1) for name in sorted(most) for one in range(most[name])]
+        made = re.findall(r"^(\d+) +(\w+)\(", calls, re.MULTILINE)
+        main = Counter(name for thread, name in made if thread == made[0][0])
+        #: Where to stop: a call, and the how manieth of it. Strace counts for each thread, and what
+        #: the main thread does is the same every time.
+        self.places = [(name, one + 1) for name in sorted(main) for one in range(main[name])]
 
     def _keep(self) -> None:
         # With hard links between store and environment as they are, which a copy would undo.
