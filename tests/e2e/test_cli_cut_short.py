@@ -31,7 +31,7 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("strace") is None, reason="needs Debian's strace"),
 ]
 
-CUTS = int(os.environ.get("LOCKENV_CUTS", "3"))
+CUTS = int(os.environ.get("LOCKENV_CUTS", "2"))
 #: The calls that need space on a disk (`write` is also how a command prints).
 FILLING = "write,pwrite64,link,linkat,mkdir,mkdirat,symlink,symlinkat,copy_file_range,sendfile"
 #: All that change one.
