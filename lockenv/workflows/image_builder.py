@@ -86,8 +86,7 @@ def built_inside(scene: Scene, job: Job, targets: Sequence[LockedTarget]) -> lis
     words = [program, "run", "--rm", "--network", "none", "--security-opt", "label=disable"]
     for source, place in mounts:
         words += ["--mount", f"type=bind,source={source},target={place}"]
-    # A folder of the container's own: mounted ones may not keep owners, as on macOS.
-    words += ["--volume", CACHE, "--env", f"PYTHONPATH={_CODE}"]
+    words += [*_room(program), "--env", f"PYTHONPATH={_CODE}"]
     words += ["--env", "PYTHONDONTWRITEBYTECODE=1"]
     words += ["--entrypoint", "python3", image]
     words += ["-m", "lockenv.workflows.image_inside", f"{WORK}/order.json"]
@@ -95,6 +94,17 @@ def built_inside(scene: Scene, job: Job, targets: Sequence[LockedTarget]) -> lis
     answer = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     scene.progress.finished("configure")
     return _read(folder, answer, job.mode)
+
+
+def _room(program: str) -> list[str]:
+    """Where the container builds: a folder of its own, since mounted ones may not keep owners.
+
+    Podman mounts its volumes without devices (podman-run(1)), and the root that is built has a
+    /dev/null; there the container's own layer serves, and the right to make such a node is asked.
+    """
+    if Path(program).name == "podman":
+        return ["--cap-add", "MKNOD"]
+    return ["--volume", CACHE]
 
 
 def _builder_image(program: str) -> str:
