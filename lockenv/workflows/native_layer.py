@@ -80,7 +80,8 @@ def find_missing(
 ) -> NativeAnswer:
     """What the wheels of each solved cell lack; closed by itself where the policy says so.
 
-    Raises `NoSolutionError` where the policy is "error" and something is lacking.
+    Raises `NoSolutionError` where the policy is "error" and something is lacking. Where an archive
+    does not tell what its packages hold, only "warn" goes on, with a note.
     """
     policy = question.project.manifest.policy.native_libraries
     cells = [cell for cell in question.cells if cell.name in chosen and _is_asked(question, cell)]
@@ -92,7 +93,15 @@ def find_missing(
     texts: dict[str, tuple[str, ...]] = {}
     for cell in cells:
         locked = by_cell.get(cell.name)
-        gaps = _gaps(scene, question, fetcher, cell, locked, contents[cell.name])
+        try:
+            gaps = _gaps(scene, question, fetcher, cell, locked, contents[cell.name])
+        except SourceError as error:
+            # A mirror's Contents are often behind its Release; a warning is not worth a lock.
+            if policy != "warn":
+                raise
+            notes.append(f"{cell.name}: missing libraries were not looked for: {error.what}")
+            texts[cell.name] = _recorded(question, cell.name)
+            continue
         open_gaps = tuple(gap for gap in gaps if not _is_accepted(question.project, cell.name, gap))
         if policy == "add" and locked is not None:
             by_cell[cell.name] = _added(scene, question, fetcher, cell, locked, open_gaps)
@@ -105,6 +114,12 @@ def find_missing(
         raise _refused(found, question)
     notes += _notes(found)
     return NativeAnswer(system=SystemAnswer(by_cell), gaps=texts, notes=tuple(notes))
+
+
+def _recorded(question: Question, target: str) -> tuple[str, ...]:
+    """What the former lock says of a target's gaps."""
+    former = question.former.targets if question.former is not None else ()
+    return next((one.native_libraries for one in former if one.name == target), ())
 
 
 def _is_asked(question: Question, cell: Cell) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.index_server import IndexServer
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _users_can_interrupt() -> None:
+    """A shell starts what runs in the background with interrupts ignored, and that is inherited."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

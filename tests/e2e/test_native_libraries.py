@@ -51,6 +51,8 @@ def test_the_gaps_of_real_wheels_are_found(user: User) -> None:
 
     answer = user.lockenv("lock")
 
+    if "missing libraries were not looked for" in answer.err:
+        pytest.skip("the mirror's Contents are not those of its Release at the moment")
     for name, (_, gap) in WHEELS.items():
         assert not gap or f"{name.replace('==', ' ')} needs {gap}" in answer.err, name
     # The minimal system has no expat; with Debian's own Python it would come along.

@@ -5,12 +5,13 @@ Locked from a local index and a signed archive of the test's own.
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
-from lockenv.errors import NoSolutionError
+from lockenv.errors import NetworkError, NoSolutionError
 from lockenv.manifest import parse_manifest
 from lockenv.model import Archive, Origin, System, SystemPackage
 from lockenv.settings import Settings
@@ -53,6 +54,16 @@ class World:
     folder: Path
     index: IndexServer
     archive: str
+    files: dict[str, bytes]
+
+    def lose_contents(self) -> None:
+        """Let the archive's Contents be older than its Release, as on a mirror amid a sync."""
+        listed = {data for path, data in self.files.items() if "Contents" in path}
+        for path in [path for path, data in self.files.items() if data in listed]:
+            if "by-hash" in path:
+                del self.files[path]
+            else:
+                self.files[path] = b"older"
 
     def lock(
         self,
@@ -144,7 +155,7 @@ def world(tmp_path: Path) -> Iterator[World]:
             files = {f"{name}.abi3.so": elf(needed=needed)}
             index.publish(wheel(name, "4.0", tag=TAG, files=files))
         index.publish(wheel("pure", "1.0"), wheel("sounddevice", "0.5"))
-        yield World(folder=tmp_path, index=index, archive=server.url)
+        yield World(folder=tmp_path, index=index, archive=server.url, files=made.files)
 
 
 def _system(outcome: LockOutcome) -> dict[str, LockedSystemPackage]:
@@ -296,3 +307,31 @@ def test_an_ignored_gap_is_recorded_and_counts_for_nothing(world: World) -> None
     assert not [note for note in outcome.notes if "libgl1" in note]
     added = world.lock("cv", policy="add", more=(ignored,))
     assert "libgl1" not in _system(added)
+
+
+def test_contents_that_cannot_be_had_cost_a_warning_its_look_and_no_more(world: World) -> None:
+    world.lose_contents()
+
+    outcome = world.lock("cv")
+
+    assert any("missing libraries were not looked for" in note for note in outcome.notes)
+    assert outcome.lock.targets[0].native_libraries == ()
+
+
+def test_what_was_known_of_gaps_stays_where_contents_cannot_be_had(world: World) -> None:
+    known = world.lock("cv").lock.targets[0].native_libraries
+    assert known
+    world.lose_contents()
+    shutil.rmtree(world.folder / "cache")
+
+    outcome = world.lock("cv", "pure")
+
+    assert outcome.lock.targets[0].native_libraries == known
+
+
+@pytest.mark.parametrize("policy", ["add", "error"])
+def test_contents_that_cannot_be_had_stop_who_relies_on_them(world: World, policy: str) -> None:
+    world.lose_contents()
+
+    with pytest.raises(NetworkError):
+        world.lock("cv", policy=policy)
