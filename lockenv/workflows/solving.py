@@ -193,7 +193,9 @@ def search(scene: Scene, question: Question) -> Answer:
     Nothing is refused for what a page said some minutes ago: all are asked again before.
     """
     try:
-        return _search(scene, question, refresh=False)
+        # Who asks for what is new must not be told of a page from some minutes ago.
+        moves = question.moves
+        return _search(scene, question, refresh=bool(moves.layers or moves.packages))
     except _KeptPagesError:
         return _search(scene, question, refresh=True)
 

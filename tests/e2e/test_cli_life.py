@@ -359,3 +359,21 @@ def test_doctor_and_completion_answer(user: User, world: IndexServer) -> None:
 def _entry(user: User, name: str) -> dict[str, object]:
     packages = tomllib.loads(user.read("lockenv.lock"))["packages"]
     return next(one for one in packages if one["name"] == name)
+
+
+def test_an_upgrade_sees_what_was_published_a_moment_ago(user: User, index: IndexServer) -> None:
+    index.publish(wheel("lib", "1.0"), wheel("other", "1.0"))
+    user.write("pyproject.toml", pyproject(index, dependencies=["lib", "other"]))
+    user.lockenv("lock")
+    index.publish(wheel("lib", "2.0"), wheel("other", "2.0"))
+
+    still = user.lockenv("lock")
+    one = user.lockenv("lock", "-P", "lib")
+    index.publish(wheel("lib", "3.0"))
+    every = user.lockenv("lock", "--upgrade")
+
+    assert "up to date" in still.err
+    assert "lib 1.0 -> 2.0" in one.out
+    assert "other" not in one.out
+    assert "lib 2.0 -> 3.0" in every.out
+    assert "other 1.0 -> 2.0" in every.out
