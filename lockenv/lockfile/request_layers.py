@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def system_lines(manifest: Manifest, table: TargetTable, platform: Platform) -> Iterator[Asked]:
     """What is asked of Debian, where the target has system packages at all."""
     system = manifest.system
-    if system is None or system.distribution == "none":
+    if system is None or (system.distribution == "none" and not system.archives):
         return
     if table.system is False or not platform.is_linux:
         return

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def read_system(document: Document) -> System | None:
-    """The table, or None where there is none or its distribution is ``none``."""
+    """The table, or None where nothing is there: no distribution and no archive either."""
     fields = document.root.below("system")
     if fields is None:
         return None
@@ -47,7 +47,7 @@ def read_system(document: Document) -> System | None:
         check_valid_until=valid_until is not False,
         origin=document.origin(fields),
     )
-    return None if distribution == "none" else system
+    return None if distribution == "none" and not system.archives else system
 
 
 def words(fields: Fields, key: str, parse: Callable[[str], str], meaning: str) -> tuple[str, ...]:
