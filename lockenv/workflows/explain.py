@@ -18,6 +18,13 @@ from lockenv.values import dataclass, field
 from lockenv.workflows.choice import choose_target
 from lockenv.workflows.cuda_memory import recall_rejections
 from lockenv.workflows.sync import open_locked
+from lockenv.workflows.tree_layers import (
+    SystemGraph,
+    inverted_lines,
+    layer_document,
+    layer_lines,
+    system_graph,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -111,17 +118,16 @@ def tree(scene: Scene, options: TreeOptions) -> Explained:
         platform=machine_here().platform,
         default=opened.manifest.default_target if opened.manifest else None,
     ).name
-    graph = graph_of(opened.lock, target)
+    graph, system = graph_of(opened.lock, target), system_graph(opened.lock, target)
     if options.invert is not None:
-        name = _known(graph, options.invert, opened.lock, target)
-        lines = [f"{name} {graph.versions[name]}"]
-        lines += _inverted(graph, name, "", options.depth, (name,))
+        lines = _turned(graph, system, options, opened.lock, target)
     else:
         lines = [f"target {target}"]
         selections = selections_of(opened.lock, target)
         for selection in selections:
             lines.append(selection)
             lines += _branches(graph, selection, "", options.depth, (), is_root=True)
+        lines += layer_lines(opened.lock, target, system, options.depth)
     document: dict[str, object] = {
         "schema": "lockenv/tree/1",
         "target": target,
@@ -137,8 +143,30 @@ def tree(scene: Scene, options: TreeOptions) -> Explained:
             }
             for name in sorted(graph.versions)
         ],
+        **layer_document(opened.lock, target, system),
     }
     return Explained(text="\n".join(lines), document=document)
+
+
+def _turned(
+    graph: Graph, system: SystemGraph, options: TreeOptions, lock: Lock, target: str
+) -> list[str]:
+    """The tree of what leads to one package: Python's of that name, or Debian's."""
+    asked = options.invert or ""
+    name = asked.removeprefix("deb:")
+    keys = [key for key, one in system.packages.items() if name in {one.name, key}]
+    is_python = not asked.startswith("deb:") and canonicalize_name(name) in graph.versions
+    if not keys or is_python:
+        known = _known(graph, asked, lock, target)
+        return [
+            f"{known} {graph.versions[known]}",
+            *_inverted(graph, known, "", options.depth, (known,)),
+        ]
+    lines = []
+    for key in sorted(keys):
+        lines.append(f"{system.packages[key].name} {system.packages[key].version}")
+        lines += inverted_lines(system, key, "", options.depth, {key})
+    return lines
 
 
 def _branches(

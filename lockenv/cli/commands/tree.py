@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     epilog="""\b
 Examples:
   lockenv tree
+  lockenv tree --depth 1
   lockenv tree --invert numpy
+  lockenv tree --invert deb:libopus0
 """
 )
 @click.option("--target", metavar="NAME", help="The target [default: this machine's].")
@@ -30,7 +32,7 @@ Examples:
 def command(
     invocation: Invocation, *, target: str | None, invert: str | None, depth: int | None, form: str
 ) -> int:
-    """Show the locked packages as a tree, from the manifest's lines down."""
+    """Show what is locked as a tree, layer by layer, from the manifest's lines down."""
     from lockenv.workflows.explain import TreeOptions, tree  # noqa: PLC0415 - start-up
 
     with open_scene(invocation) as scene:
