@@ -2,7 +2,7 @@
 
 from lockenv.fetch.addresses import redacted, shelf_path
 from lockenv.fetch.fetcher import StoreFetcher, open_fetcher
-from lockenv.fetch.hold import alone_at_store
+from lockenv.fetch.hold import alone_at_store, using_store
 from lockenv.fetch.local import path_of
 from lockenv.fetch.memo import Memo
 from lockenv.fetch.options import (
@@ -37,4 +37,5 @@ __all__ = [
     "path_of",
     "redacted",
     "shelf_path",
+    "using_store",
 ]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockenv.errors import InputError, IntegrityError
+from lockenv.fetch import using_store
 from lockenv.host import machine_here
 from lockenv.materialize import BuildPlaces, build_image, remove_tree, top_digest
 from lockenv.model import LOCK_NAME, PLATFORMS, Image, Origin
@@ -61,6 +62,11 @@ class ImageOutcome:
 
 def image(scene: Scene, options: ImageOptions) -> ImageOutcome:
     """Build the image for each target, and put it where it was asked for."""
+    with using_store(scene.settings.cache_dir):
+        return _image(scene, options)
+
+
+def _image(scene: Scene, options: ImageOptions) -> ImageOutcome:
     opened = open_locked(scene)
     declared = declared_image(opened, options)
     targets = chosen_targets(scene, opened, declared, options)

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from lockenv.model import Lock, Wanted
     from lockenv.workflows.scene import Scene
 
-_KINDS = ("pages", "facts", "blobs", "unpacked", "git")
+_KINDS = ("pages", "facts", "blobs", "unpacked", "git", "image")
+#: What images are made of and can be made of again; a root may be in use by what runs in it.
+_LAYERS = ("fragments", "layers")
 _CHUNK = 1 << 20
 
 
@@ -122,8 +124,9 @@ def _prune(scene: Scene, *, everything: bool) -> int:
                 freed += sum(one.stat(follow_symlinks=False).st_size for one in _files(folder))
                 _remove(folder)
     if everything:
-        freed += sum(one.stat(follow_symlinks=False).st_size for one in _files(cache / "git"))
-        _remove(cache / "git")
+        for folder in (cache / "git", *(cache / "image" / kind for kind in _LAYERS)):
+            freed += sum(one.stat(follow_symlinks=False).st_size for one in _files(folder))
+            _remove(folder)
     for kind in ("pages", *(["facts"] if everything else [])):
         for entry in list(_files(cache / kind)):
             freed += entry.stat().st_size

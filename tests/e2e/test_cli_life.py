@@ -342,7 +342,12 @@ def test_the_store_is_measured_pruned_and_verified(user: User, world: IndexServe
     user.lockenv("cache", "verify")
     user.lockenv("cache", "prune")
     assert "up to date" in user.lockenv("sync").err
+    layer = user.cache / "image" / "layers" / "ab" / "cd"
+    layer.parent.mkdir(parents=True)
+    layer.write_bytes(b"a layer")
+    assert "image" in user.lockenv("cache", "size").out
     user.lockenv("cache", "prune", "--all")
+    assert not layer.exists()
     user.lockenv("check", "--env")
 
 
