@@ -9,7 +9,7 @@ from lockenv.fields import nearest
 from lockenv.manifest import keys
 from lockenv.manifest.document import is_relative
 from lockenv.manifest.targets import complain_unknown, read_names
-from lockenv.model import Export
+from lockenv.model import EXPORT_FORMATS, Export
 
 if TYPE_CHECKING:
     from lockenv.fields import Fields
@@ -85,7 +85,7 @@ def read_exports(
         fields.reject_unknown(keys.EXPORT)
         if not fields.has("format"):
             fields.complain("format is missing", fix='add format = "pylock"', slug="missing-key")
-        kind = fields.choice("format", keys.EXPORT_FORMATS, "pylock")
+        kind = fields.choice("format", EXPORT_FORMATS, "pylock")
         output = fields.required_text("output")
         if output:
             _check_output(fields, kind, output)

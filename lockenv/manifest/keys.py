@@ -136,17 +136,5 @@ DISTRIBUTIONS = ("debian", "ubuntu", "none")
 SCRIPTS = ("run", "none")
 CUDA_SOURCES = ("wheels", "debian", "redistributable")
 COMPRESSIONS = ("gzip", "zstd", "none")
-EXPORT_FORMATS = (
-    "pylock",
-    "requirements",
-    "dockerfile",
-    "devcontainer",
-    "kubernetes",
-    "compose",
-    "kernelspec",
-    "cyclonedx",
-    "spdx",
-    "github-matrix",
-)
 #: Which key sets the oldest version to run on, by the kind of libc that a platform has.
 LEVELS = {"glibc": "glibc", "musl": "musl", "macos": "macos"}

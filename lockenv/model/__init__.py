@@ -24,6 +24,7 @@ from lockenv.model.lock import (
     VcsPin,
 )
 from lockenv.model.manifest import (
+    EXPORT_FORMATS,
     Archive,
     Ask,
     BuildSystem,
@@ -48,6 +49,7 @@ from lockenv.model.target import DEFAULT_LEVELS, PLATFORMS, Platform, Target
 
 __all__ = [
     "DEFAULT_LEVELS",
+    "EXPORT_FORMATS",
     "FINDING_CODES",
     "LOCK_NAME",
     "LOCK_VERSION",

@@ -211,6 +211,21 @@ class Image:
     origin: Origin
 
 
+#: What a lock can be written as for other tools.
+EXPORT_FORMATS = (
+    "pylock",
+    "requirements",
+    "dockerfile",
+    "devcontainer",
+    "kubernetes",
+    "compose",
+    "kernelspec",
+    "cyclonedx",
+    "spdx",
+    "github-matrix",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
     """One ``[[export]]``: a file that ``lock`` keeps fresh.

@@ -23,6 +23,7 @@ from lockenv.workflows.tree_layers import (
     inverted_lines,
     layer_document,
     layer_lines,
+    provided_names,
     system_graph,
 )
 
@@ -381,9 +382,7 @@ def _system_askers(lock: Lock, entry: LockedSystemPackage) -> list[tuple[str, st
     """The locked packages whose relations this one answers, with the words of the relation."""
     from lockenv.formats.debian import parse_relations  # noqa: PLC0415 - only system packages need it
 
-    provided = {entry.name}
-    for group in parse_relations(entry.relations.get("Provides", "")):
-        provided |= {one.name for one in group}
+    provided = provided_names(entry)
     found = []
     for other in lock.system_packages:
         if not set(other.targets) & set(entry.targets):

@@ -38,13 +38,16 @@ def system_graph(lock: Lock, target: str) -> SystemGraph:
     packages = {_key(one): one for one in lock.system_packages if target in one.targets}
     answering: dict[str, list[str]] = {}
     for key, one in packages.items():
-        provided = {one.name}
-        for group in parse_relations(one.relations.get("Provides", "")):
-            provided |= {relation.name for relation in group}
-        for name in provided:
+        for name in provided_names(one):
             answering.setdefault(name, []).append(key)
     needs = {key: tuple(_edges(one, answering)) for key, one in packages.items()}
     return SystemGraph(packages, needs)
+
+
+def provided_names(package: LockedSystemPackage) -> set[str]:
+    """The package's own name, and what it provides."""
+    groups = parse_relations(package.relations.get("Provides", ""))
+    return {package.name, *(relation.name for group in groups for relation in group)}
 
 
 def _key(package: LockedSystemPackage) -> str:

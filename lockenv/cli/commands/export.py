@@ -8,24 +8,12 @@ import click
 
 from lockenv.cli.scene import open_scene
 from lockenv.cli.selection import asked_selection, selection_options
+from lockenv.model import EXPORT_FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lockenv.cli.app import Invocation
-
-FORMATS = (
-    "pylock",
-    "requirements",
-    "dockerfile",
-    "devcontainer",
-    "kubernetes",
-    "compose",
-    "kernelspec",
-    "cyclonedx",
-    "spdx",
-    "github-matrix",
-)
 
 #: Options of some formats; a format that has no use for one refuses it.
 _OF_FORMATS = (
@@ -91,7 +79,7 @@ Examples:
   lockenv export dockerfile --base debian:bookworm-slim@sha256:... -o Dockerfile
 """
 )
-@click.argument("form", type=click.Choice(FORMATS), metavar="FORMAT")
+@click.argument("form", type=click.Choice(EXPORT_FORMATS), metavar="FORMAT")
 @selection_options
 @_format_options
 @click.option("-o", "--output", metavar="FILE", help="Write FILE instead of standard output.")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from typing import TYPE_CHECKING
 
 from lockenv.errors import LockenvError
+from lockenv.fields import parse_json
 from lockenv.interchange.imports.apt import add_package
 from lockenv.interchange.imports.documents import check_size, requirement_name, take_from
 from lockenv.interchange.imports.requirements import parse_requirements_file, read_lines
@@ -210,8 +210,8 @@ def _pairs(rest: str) -> Iterator[tuple[str, str]]:
 def _words(rest: str) -> tuple[str, ...]:
     if rest.startswith("["):
         try:
-            found = json.loads(rest)
-        except (ValueError, RecursionError):
+            found = parse_json(rest)
+        except ValueError:
             return ("/bin/sh", "-c", rest)
         if isinstance(found, list) and all(isinstance(one, str) for one in found):
             return tuple(found)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from lockenv.errors import InputError
-from lockenv.fields import Fields, kind_of, render_path
+from lockenv.fields import Fields, kind_of, parse_json, render_path
 from lockenv.formats.toml import parse_toml
 from lockenv.model import Index, Origin, SourceRule
 from lockenv.tables.addresses import PYTHON_INDEX
@@ -45,8 +45,8 @@ def parse_json_document(file: str, text: str) -> Fields:
     """The object of a JSON file; InputError if it is none."""
     check_size(file, text, SIZE_LIMIT)
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        document = parse_json(text)
+    except ValueError as error:
         line = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         raise InputError(
             "invalid-json",

@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from lockenv.manifest import keys
-from lockenv.model import PLATFORMS
+from lockenv.model import EXPORT_FORMATS, PLATFORMS
 from tests.support.manifests import EVERY_KEY, SCHEMA, schema_refuses
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def test_words_are_those_of_the_reader() -> None:
         "python-source": keys.PYTHON_SOURCES,
         "sdist": keys.SDIST_POLICIES,
         "cuda-source": keys.CUDA_SOURCES,
-        "format": keys.EXPORT_FORMATS,
+        "format": EXPORT_FORMATS,
         "native": keys.NATIVE_LIBRARIES,
         "compression": keys.COMPRESSIONS,
         "distribution": keys.DISTRIBUTIONS,
