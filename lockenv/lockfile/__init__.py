@@ -35,6 +35,7 @@ from lockenv.lockfile.selection import (
 from lockenv.lockfile.self_check import self_check
 from lockenv.lockfile.settling import is_coherent, settle
 from lockenv.lockfile.staleness import stale
+from lockenv.lockfile.staleness_python import own_version_findings
 from lockenv.lockfile.supply import supply_findings
 from lockenv.lockfile.targets import named_target, target_of
 from lockenv.lockfile.text import Moment, Value
@@ -80,6 +81,7 @@ __all__ = [
     "merge",
     "named_target",
     "origins",
+    "own_version_findings",
     "parse_lock",
     "parsed_requirement",
     "preferred_versions",

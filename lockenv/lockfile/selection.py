@@ -61,7 +61,8 @@ class Selection:
     """What one selection installs on one target.
 
     ``packages`` are sorted by name, without the project itself (``project``, None where the
-    selection leaves it out or there is none). ``builds`` are those that these packages need.
+    selection leaves it out or there is none); ``project_asked_by`` are the packages that ask for
+    it by name. ``builds`` are those that these packages need.
     """
 
     target: LockedTarget
@@ -71,6 +72,7 @@ class Selection:
     interpreter: LockedInterpreter | None
     builds: tuple[LockedBuild, ...]
     system_packages: tuple[LockedSystemPackage, ...]
+    project_asked_by: tuple[Edge, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,17 +103,18 @@ def select(
     names |= {"project", "seed"} if project else {"seed"}
     entries = entries_of(lock, target)
     reached = walk(lock, locked, entries, names)
-    own = own_project(lock, target) if project else None
+    own = own_project(lock, target)
     packages = tuple(
         SelectedPackage(
             package=entries[name],
             artifact=artifact_for(entries[name], target),
             extras=tuple(sorted(reached.extras[name])),
-            asked_by=tuple(sorted(reached.edges[name], key=_edge_key)),
+            asked_by=_reasons(reached, name),
         )
         for name in sorted(reached.extras)
         if own is None or name != own.name
     )
+    own = own if project else None
     built = {item.name for item in packages} | ({own.name} if own else set())
     built |= _nested(lock, target, built)
     return Selection(
@@ -124,6 +127,7 @@ def select(
             build for build in lock.builds if target in build.targets and build.name in built
         ),
         system_packages=tuple(item for item in lock.system_packages if target in item.targets),
+        project_asked_by=_reasons(reached, own.name) if own else (),
     )
 
 
@@ -142,6 +146,10 @@ def _nested(lock: Lock, target: str, built: set[str]) -> set[str]:
         waiting = inner - found - built
         found |= waiting
     return found
+
+
+def _reasons(reached: Reached, name: str) -> tuple[Edge, ...]:
+    return tuple(sorted(reached.edges.get(name, ()), key=_edge_key))
 
 
 def _edge_key(edge: Edge) -> tuple[bool, str, str]:

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from lockenv.lockfile.asked import Root, roots, single
+from lockenv.lockfile.asked import Asked, Root, roots, single
+from lockenv.lockfile.comparing import Comparison
 from lockenv.lockfile.requirements import admits, answers, parsed_requirement
+from lockenv.lockfile.selection import own_project, walk
 from lockenv.model import LOCK_NAME
+from lockenv.values import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from lockenv.lockfile.comparing import Comparison
-    from lockenv.model import Finding, LockedPackage
+    from lockenv.model import Finding, Lock, LockedPackage, Origin
 
 
 def requirement_findings(comparison: Comparison) -> Iterator[Finding]:
@@ -170,3 +172,26 @@ def _builds_with(comparison: Comparison, text: str) -> bool:
         )
         for build in builds
     )
+
+
+def own_version_findings(
+    lock: Lock, version: str, place: Origin, line_of: Callable[[Origin], int | None]
+) -> Iterator[Finding]:
+    """LE103 where a locked package asks for the project in another version than it has now.
+
+    A lock has no version of the project, so that a release alone makes none stale.
+    """
+    for target in lock.targets:
+        own = own_project(lock, target.name)
+        if own is None:
+            continue
+        now = replace(own, version=version)
+        comparison = Comparison(lock, target, (), line_of)
+        edges = walk(lock, target, comparison.entries).edges.get(own.name, frozenset())
+        for edge in sorted(edges, key=lambda edge: (edge.asker, edge.requirement)):
+            asked = parsed_requirement(edge.requirement)
+            if not asked.url and not answers(now, asked):
+                version_asked = Asked(line="", origin=place)
+                message = f"the project is {own.name} {version}, says {{place}};"
+                message = f"{message} {edge.asker} asks for {edge.requirement}"
+                yield comparison.finding("LE103", version_asked, message, own.name)

@@ -14,11 +14,12 @@ from lockenv.lockfile import (
     decode_lock,
     image_requests,
     inspect_lock,
+    own_version_findings,
     self_check,
     stale,
     supply_findings,
 )
-from lockenv.model import LOCK_NAME, Finding
+from lockenv.model import LOCK_NAME, Finding, Origin
 from lockenv.values import dataclass, replace
 from lockenv.workflows.cells import expand
 from lockenv.workflows.files import read_bytes
@@ -252,6 +253,10 @@ def drift(project: Project, lock: Lock) -> list[Finding]:
     }
     images = image_requests(manifest, [cell.target for cell in cells])
     found = stale(lock, asked, images, project.line)
+    own = manifest.project
+    if manifest.package and own.version is not None:
+        place = Origin(manifest.file, ("project", "version"))
+        found += own_version_findings(lock, own.version, place, project.line)
     if manifest.follow is not None:
         from lockenv.workflows.following import follow_findings  # noqa: PLC0415 - start-up
 

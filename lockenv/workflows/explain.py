@@ -99,11 +99,19 @@ def whole_selection(lock: Lock, target: str) -> Selection:
 def graph_of(lock: Lock, target: str) -> Graph:
     """The Python packages of a target as a graph."""
     selection = whole_selection(lock, target)
-    return Graph(
+    graph = Graph(
         versions={one.package.name: one.package.version or "" for one in selection.packages},
         askers={one.package.name: one.asked_by for one in selection.packages},
         sizes={one.package.name: _size(one) for one in selection.packages},
     )
+    if selection.project is not None and selection.project_asked_by:
+        own = selection.project.name
+        return Graph(
+            versions={**graph.versions, own: ""},
+            askers={**graph.askers, own: selection.project_asked_by},
+            sizes={**graph.sizes, own: None},
+        )
+    return graph
 
 
 def _size(selected: SelectedPackage) -> int | None:

@@ -12,11 +12,13 @@ from packaging.version import Version
 from lockenv.errors import NoSolutionError
 from lockenv.formats.nvidia import debian_toolkit
 from lockenv.lockfile import artifact_for, entries_of, preferred_versions
-from lockenv.model import Cuda, Manifest, SourceRule
+from lockenv.model import Cuda, DirectoryPin, LockedPackage, Manifest, SourceRule
 from lockenv.resolve import Root as Asked
 from lockenv.resolve import UnsolvableError, explain, explained, resolve
 from lockenv.sources.python import (
+    OWN,
     PYPI,
+    OwnProject,
     Pin,
     PythonCandidate,
     PythonRequest,
@@ -196,7 +198,8 @@ class PythonLayer:
         for_build = build_pins is not None
         if build_pins is not None:
             # Old versions are asked for to test what a project says, not to build with.
-            request = replace(request, pins=build_pins, resolution="highest")
+            # And what builds the project is never the project itself, whoever asks for its name.
+            request = replace(request, pins=build_pins, resolution="highest", own=None)
         source = PythonSource(
             self._fetcher,
             cell.target,
@@ -308,6 +311,7 @@ class PythonLayer:
             aligned={name: (version,) for name, version in steer.preferred.items()},
             root=self._root,
             commits=self._commits(cell, moved),
+            own=own_project_of(manifest),
         )
 
     def _pins(self, cell: Cell) -> dict[str, Pin]:
@@ -344,7 +348,21 @@ def _has_toolkit(cell: Cell) -> bool:
 
 
 def _has_version(candidate: object) -> bool:
-    return isinstance(candidate, PythonCandidate) and candidate.release.kind != "directory"
+    return isinstance(candidate, PythonCandidate) and candidate.release.has_file
+
+
+def own_project_of(manifest: Manifest) -> OwnProject | None:
+    """The project itself, where it is installed and so answers whoever asks for its name."""
+    if not manifest.package or manifest.project.name is None:
+        return None
+    return OwnProject(
+        name=canonicalize_name(manifest.project.name),
+        version=manifest.project.version,
+        extras={
+            canonicalize_name(extra): tuple(str(ask.requirement) for ask in asks)
+            for extra, asks in manifest.optional_dependencies.items()
+        },
+    )
 
 
 def rules_for(manifest: Manifest, table: str) -> dict[str, SourceRule]:
@@ -368,6 +386,8 @@ def chosen_packages(answer: PythonAnswer) -> list[Chosen]:
     for identifier, candidate in answer.resolution.pins.items():
         if identifier.qualifier or not isinstance(candidate, PythonCandidate):
             continue
+        if candidate.release.kind == OWN:
+            continue
         active = frozenset(extras.get(identifier.name, ()))
         metadata = answer.source.metadata(candidate.release)
         found.append(
@@ -376,6 +396,18 @@ def chosen_packages(answer: PythonAnswer) -> list[Chosen]:
                 requires=metadata.requires_dist,
                 extras=active,
                 selections=frozenset(reached[identifier.name]),
+            )
+        )
+    own = answer.source.own
+    if own is not None:
+        found.append(
+            Chosen(
+                package=LockedPackage(
+                    name=own.name, directory=DirectoryPin(path=".", editable=True)
+                ),
+                requires=own.metadata.requires_dist,
+                extras=frozenset(extras.get(own.name, ())),
+                selections=frozenset({"project", *reached.get(own.name, ())}),
             )
         )
     return found

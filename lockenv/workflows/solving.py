@@ -18,7 +18,7 @@ from lockenv.lockfile import (
     request,
     self_check,
 )
-from lockenv.model import DirectoryPin, Lock, LockedPackage
+from lockenv.model import Lock
 from lockenv.resolve import render_event
 from lockenv.values import dataclass, field, replace
 from lockenv.workflows.alignment import Difference, Solve, Steer, solve_aligned
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         LockedBaseImage,
         LockedImage,
         LockedInterpreter,
+        LockedPackage,
         LockedTarget,
     )
     from lockenv.resolve import Event
@@ -517,25 +518,8 @@ def _packages(question: Question, chosen: Mapping[str, list[Chosen]]) -> tuple[L
     entries = list(
         locked_packages([(cells[name].target, members) for name, members in chosen.items()], former)
     )
-    own = _own_entry(question)
-    if own is not None:
-        entries.append(own)
     stay = {cell.name for cell in question.cells if not question.is_solved(cell)}
     return with_untouched(entries, former, stay)
-
-
-def _own_entry(question: Question) -> LockedPackage | None:
-    """The project itself, where it is installed."""
-    manifest = question.project.manifest
-    if not manifest.package or manifest.project.name is None:
-        return None
-    targets = tuple(cell.name for cell in question.cells if question.is_solved(cell))
-    return LockedPackage(
-        name=manifest.project.name,
-        directory=DirectoryPin(path=".", editable=True),
-        targets=targets,
-        groups=("project",),
-    )
 
 
 def _interpreters(question: Question) -> tuple[LockedInterpreter, ...]:

@@ -11,7 +11,7 @@ from lockenv.errors import InputError
 from lockenv.formats.metadata import MetadataError
 from lockenv.model import BuildPackage, Origin
 from lockenv.resolve import UnusableCandidateError
-from lockenv.sources.python import PythonCandidate, build_system
+from lockenv.sources.python import OWN, PythonCandidate, build_system
 from lockenv.values import dataclass, replace
 from lockenv.workflows.assemble import known_files, with_known_facts
 
@@ -68,7 +68,7 @@ def to_build(answer: PythonAnswer) -> Iterator[ToBuild]:
         if identifier.qualifier or not isinstance(candidate, PythonCandidate):
             continue
         release = candidate.release
-        if not release.is_wheel:
+        if not release.is_wheel and release.kind != OWN:
             yield _to_build(answer, release)
 
 

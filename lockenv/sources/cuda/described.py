@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def describe_python(candidate: Candidate) -> WheelFile | None:
     """The file of a Python candidate; None for folders and for other ecosystems' candidates."""
-    if not isinstance(candidate, PythonCandidate) or candidate.release.kind == "directory":
+    if not isinstance(candidate, PythonCandidate) or not candidate.release.has_file:
         return None
     release = candidate.release
     digest = release.file.hash_by("sha256")

@@ -11,7 +11,7 @@ from lockenv.sources.python.git import GitRepositories
 from lockenv.sources.python.indexes import Indexes
 from lockenv.sources.python.locked import canonical_url, index_address, pin
 from lockenv.sources.python.project import is_denied_build
-from lockenv.sources.python.request import Pin, PythonRequest, SdistMetadata
+from lockenv.sources.python.request import OwnProject, Pin, PythonRequest, SdistMetadata
 from lockenv.sources.python.sdists import (
     LEGACY,
     asks_in_setup,
@@ -21,6 +21,7 @@ from lockenv.sources.python.sdists import (
 )
 from lockenv.sources.python.source import PythonSource
 from lockenv.sources.python.values import (
+    OWN,
     PYPI,
     PythonCandidate,
     PythonRequirement,
@@ -30,10 +31,12 @@ from lockenv.sources.python.values import (
 
 __all__ = [
     "LEGACY",
+    "OWN",
     "PYPI",
     "GitRepositories",
     "Indexes",
     "LockedFile",
+    "OwnProject",
     "Pin",
     "PythonCandidate",
     "PythonRequest",

@@ -24,6 +24,20 @@ class Pin:
     digests: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class OwnProject:
+    """The project that is locked, where it is installed: whoever asks for its name gets it.
+
+    ``name`` is normalised; ``version`` is None where only a build tells it: then it answers every
+    condition. ``extras`` holds what each extra of it asks for; what the bare project asks for is
+    asked by the manifest itself.
+    """
+
+    name: str
+    version: str | None = None
+    extras: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PythonRequest:
     """Everything that decides which candidates one target has, and in which order.
@@ -35,6 +49,7 @@ class PythonRequest:
     (of the former lock) come first if they satisfy, then the public versions of ``aligned``
     (chosen by other targets), best first. ``root`` is the folder that relative paths start from.
     ``commits`` are those that the former lock has of sources under git: a branch stays there.
+    ``own`` is the project itself, which no index is asked for.
     """
 
     indexes: tuple[Index, ...]
@@ -57,6 +72,7 @@ class PythonRequest:
     aligned: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     root: Path = Path()
     commits: Mapping[str, VcsPin] = field(default_factory=dict)
+    own: OwnProject | None = None
 
     def sdist_policy(self, name: str) -> str:
         """Whether sdists of a package may be built: deny, allow or locked-build."""

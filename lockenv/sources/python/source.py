@@ -17,6 +17,7 @@ from lockenv.sources.python.direct import Direct, normal_place, place_of
 from lockenv.sources.python.indexes import Indexes
 from lockenv.sources.python.metadata import MisnamedError, Reader
 from lockenv.sources.python.order import Order
+from lockenv.sources.python.own import Own
 from lockenv.sources.python.project import Chooser, Project, Refused
 from lockenv.sources.python.values import (
     PYPI,
@@ -71,6 +72,7 @@ class PythonSource:
         self._chooser = Chooser(target, request)
         self._places = Direct(request, self.reader, self._chooser.ranks, repositories)
         self._indexes = Indexes(fetcher, request.indexes, request.root)
+        self.own = Own(request.own, request.root) if request.own is not None else None
         self._markers = Markers(target.markers)
         self._order = Order(request)
         self._overrides = self._applicable(request.overrides)
@@ -98,6 +100,9 @@ class PythonSource:
         """See `lockenv.resolve.Source`."""
         asked = [one for one in requirements if isinstance(one, PythonRequirement)]
         name = identifier.name
+        if self.own is not None and name == self.own.name:
+            yield from self.own.candidates(identifier, asked)
+            return
         asked += self._constraints_on(name)
         place = self._place(name)
         places = {one.url for one in asked if one.url is not None}
@@ -124,6 +129,8 @@ class PythonSource:
         ):
             return False
         release = candidate.release
+        if self.own is not None and release is self.own.release:
+            return self.own.answers(requirement)
         # What the manifest itself says of a place holds against whoever else names one.
         ruled = release.name in self.request.rules and release.index is None
         if requirement.url is not None and not ruled and requirement.url != release.url:
@@ -160,6 +167,8 @@ class PythonSource:
 
     def rejections(self, identifier: Identifier) -> Sequence[Rejected]:
         """See `lockenv.resolve.Source`."""
+        if self.own is not None and identifier.name == self.own.name:
+            return (self.own.rejection(),)
         useless = self._useless.get(identifier.name)
         if useless is not None:
             return (useless,)
@@ -234,6 +243,8 @@ class PythonSource:
 
     def _place(self, name: str) -> str | None:
         """The one place of a name for whoever asks: by a rule, or as the manifest asks for it."""
+        if self.own is not None and name == self.own.name:
+            return self.own.release.url
         ruled = place_of(self.request.rules.get(name), self.request.root)
         return ruled or self._demanded.get(name) or self._constrained.get(name)
 
@@ -364,6 +375,8 @@ class PythonSource:
 
     def _cheaply(self, release: Release) -> CoreMetadata | None:
         """The metadata, unless they take the whole file."""
+        if self.own is not None and release is self.own.release:
+            return self.own.metadata
         return self._cheap.once(_key(release), lambda: self.reader.read(release, cheaply=True))
 
     def _soon(self, work: Callable[[], object], *, now: bool = False) -> None:

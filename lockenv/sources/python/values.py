@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 #: The ecosystem of every identifier here.
 PYPI = "pypi"
 
+#: The kind of the one release that the name of the locked project itself has.
+OWN = "project"
+
 
 @dataclass(frozen=True, slots=True)
 class PythonRequirement:
@@ -57,9 +60,9 @@ class PythonRequirement:
 class Release:
     """The one file of one version that a target would take, and where it is from.
 
-    ``kind`` is wheel, sdist, archive (a direct address or local file), directory or vcs. ``file``
-    is what the index lists or what a direct place amounts to; ``url`` is the direct address
-    as it was asked, ``path`` a local place, ``vcs`` the commit that is checked out there.
+    ``kind`` is wheel, sdist, archive (a direct address or local file), directory, vcs, or `OWN`.
+    ``file`` is what the index lists or what a direct place amounts to; ``url`` is the direct
+    address as it was asked, ``path`` a local place, ``vcs`` the commit that is checked out there.
     ``editable`` and ``subdirectory`` are as asked.
     """
 
@@ -81,6 +84,11 @@ class Release:
     def is_wheel(self) -> bool:
         """Whether nothing has to be built."""
         return self.file.is_wheel
+
+    @property
+    def has_file(self) -> bool:
+        """Whether it is something of an index, an address or a repository, of one version."""
+        return self.kind not in {"directory", OWN}
 
     @property
     def place(self) -> str:
