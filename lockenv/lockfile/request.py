@@ -222,9 +222,11 @@ def _source(rule: SourceRule) -> str:
 
 def _project_lines(manifest: Manifest) -> Iterator[Asked]:
     origin = key_origin(manifest, "package")
-    yield Asked(f"package {'yes' if manifest.package else 'no'}", origin)
+    # What has no name cannot be installed: a [build-system] beside no [project] names none.
+    is_installed = manifest.package and manifest.project.name is not None
+    yield Asked(f"package {'yes' if is_installed else 'no'}", origin)
     build = manifest.project.build_system
-    if not manifest.package or build is None:
+    if not is_installed or build is None:
         return
     origin = Origin(manifest.file, ("build-system", "requires"))
     for text in build.requires:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lockenv.errors import InputError
 from lockenv.formats.debian import parse_relations
 from lockenv.lockfile.duplicates import duplicates
 from lockenv.lockfile.places import Places
+from lockenv.lockfile.self_check_layers import unserved
 from lockenv.lockfile.self_check_python import python_faults
 from lockenv.lockfile.self_fault import SelfFault
 from lockenv.lockfile.writer import header, is_writable, render_lock
@@ -23,13 +25,19 @@ if TYPE_CHECKING:
 def self_check(lock: Lock, text: str, *, name: str = LOCK_NAME) -> list[Finding]:
     """Everything in which a lock contradicts itself, and whether its text is the canonical one.
 
-    Any changed byte shows at least as LE204, because each entry carries check digits.
+    Any changed byte and any lost or added entry shows at least as LE204, because each entry carries
+    check digits over itself and the name of the entry before it.
     """
     findings = duplicates(lock, text, name=name)
     places = Places(text)
     faults: Iterable[SelfFault] = ()
     if not findings:
-        faults = (*_target_faults(lock), *python_faults(lock), *_system_faults(lock))
+        faults = (
+            *_target_faults(lock),
+            *python_faults(lock),
+            *_system_faults(lock),
+            *_unserved(lock),
+        )
     for fault in faults:
         line = places.entry(fault.path) if fault.path else None
         place = f"{name}:{line}" if line else name
@@ -168,6 +176,12 @@ def _system_faults(lock: Lock) -> Iterator[SelfFault]:
                 code = "LE207" if _named(text, provided) else "LE201"
                 missing = "which is locked otherwise" if code == "LE207" else "which is not locked"
                 yield SelfFault(code, f"{message}, {missing}", target.name, package.name, path)
+
+
+def _unserved(lock: Lock) -> Iterator[SelfFault]:
+    for target in lock.targets:
+        provided = _provided(item for item in lock.system_packages if target.name in item.targets)
+        yield from unserved(lock, target, partial(_fits, provided=provided))
 
 
 def _provided(packages: Iterable[LockedSystemPackage]) -> dict[str, set[str | None]]:

@@ -105,7 +105,16 @@ def check_digits(text: str) -> str:
     return f"{crc_hqx(text.encode(), 0):04x}"
 
 
-def entry(name: str, body: list[str]) -> str:
-    """One member of an array of tables, with its check digits."""
+def entry(name: str, body: list[str], before: str = "") -> str:
+    """One member of an array of tables, with its check digits.
+
+    They also cover the name of the entry ``before`` it, so that one which is lost, doubled or put
+    in shows in the entry that follows.
+    """
     text = "\n".join(body)
-    return f"[[{name}]] # {check_digits(text)}\n{text}\n"
+    return f"[[{name}]] # {check_digits(before + text)}\n{text}\n"
+
+
+def ending(before: str) -> str:
+    """The last line, which shows that the last entry is still there."""
+    return f"# end # {check_digits(before)}\n"

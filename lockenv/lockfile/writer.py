@@ -11,6 +11,8 @@ from lockenv.lockfile.targets import target_of
 from lockenv.model import LOCK_NAME, LOCK_VERSION, PLATFORMS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lockenv.model import (
         ArchiveState,
         Artifact,
@@ -45,17 +47,30 @@ def render_lock(lock: Lock) -> str:
     parts = [header(lock.version) + f'lock-version = "{lock.version}"\n']
     if lock.request:
         parts.append("\n".join(["[request]", *_request(lock)]) + "\n")
-    parts += [toml.entry("targets", _target(item)) for item in lock.targets]
-    parts += [toml.entry("interpreters", _interpreter(item)) for item in lock.interpreters]
-    parts += [toml.entry("packages", _package(item)) for item in lock.packages]
-    parts += [toml.entry("builds", _build(item)) for item in lock.builds]
-    parts += [toml.entry("system-archives", _archive(item)) for item in lock.system_archives]
-    parts += [toml.entry("system-packages", _system_package(item)) for item in lock.system_packages]
-    parts += [toml.entry("cuda-components", _component(item)) for item in lock.cuda_components]
-    parts += [toml.entry("base-images", _base_image(item)) for item in lock.base_images]
-    parts += [toml.entry("images", _image(item)) for item in lock.images]
-    parts += [toml.entry("preferences", _preference(item)) for item in lock.preferences]
+    before = ""
+    for kind, name, body in _entries(lock):
+        parts.append(toml.entry(kind, body, before))
+        # Not more than the name, so that two branches may move two neighbours.
+        named = f"{kind} {toml.quote(name)}"
+        before = f"{before}+" if before.startswith(named) else named
+    parts.append(toml.ending(before))
     return "\n".join(parts)
+
+
+def _entries(lock: Lock) -> Iterator[tuple[str, str, list[str]]]:
+    """Kind, name and lines of every entry, in the order in which they stand."""
+    yield from (("targets", item.name, _target(item)) for item in lock.targets)
+    yield from (("interpreters", item.platform, _interpreter(item)) for item in lock.interpreters)
+    yield from (("packages", item.name, _package(item)) for item in lock.packages)
+    yield from (("builds", item.name, _build(item)) for item in lock.builds)
+    yield from (("system-archives", item.name, _archive(item)) for item in lock.system_archives)
+    yield from (
+        ("system-packages", item.name, _system_package(item)) for item in lock.system_packages
+    )
+    yield from (("cuda-components", item.name, _component(item)) for item in lock.cuda_components)
+    yield from (("base-images", item.reference, _base_image(item)) for item in lock.base_images)
+    yield from (("images", item.key, _image(item)) for item in lock.images)
+    yield from (("preferences", item.name, _preference(item)) for item in lock.preferences)
 
 
 def is_writable(version: str) -> bool:

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 import jsonschema
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -246,3 +247,37 @@ def test_no_swapped_and_no_doubled_blocks_are_accepted(one: int, other: int) -> 
     changed = "\n\n".join(blocks).encode()
 
     assert (_status(changed) == 0) == (changed == SMALL)
+
+
+@pytest.mark.parametrize("number", range(len(BLOCKS)))
+def test_no_lost_entry_is_accepted(number: int) -> None:
+    changed = "\n\n".join(BLOCKS[:number] + BLOCKS[number + 1 :])
+
+    assert _status(changed.encode()) in {1, 2, 4}, BLOCKS[number]
+
+
+@settings(max_examples=60, deadline=None)
+@given(coherent_locks(), st.data())
+def test_no_entry_of_another_lock_is_accepted_among_these(other: Lock, data: st.DataObject) -> None:
+    strange = render_lock(other).split("\n\n")[:-1]
+    entry = data.draw(st.sampled_from(strange))
+    place = data.draw(st.integers(1, len(BLOCKS) - 1))
+    changed = "\n\n".join([*BLOCKS[:place], entry, *BLOCKS[place:]])
+
+    assert _status(changed.encode()) in {1, 2, 4}
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, len(LINES) - 1), st.integers(1, 40), st.sampled_from([0, 2]))
+def test_no_lost_and_no_doubled_lines_are_accepted(first: int, count: int, times: int) -> None:
+    some = LINES[first : first + count]
+    changed = [*LINES[:first], *some * times, *LINES[first + count :]]
+
+    accepted = _status("".join(changed).encode()) == 0
+
+    assert not accepted or all(_is_of_the_request(line) for line in some)
+
+
+def _is_of_the_request(line: str) -> bool:
+    """A line of a request that is gone is for the comparison with the manifest to see."""
+    return line.startswith('  "') and " # " in line

@@ -61,6 +61,57 @@ def test_each_contradiction_has_its_code(lock: Lock, code: str) -> None:
     assert _codes(lock) == [code]
 
 
+def _with_request(lock: Lock, *lines: str) -> Lock:
+    request = {name: tuple(sorted({*old, *lines})) for name, old in lock.request.items()}
+    return replace(lock, request=request)
+
+
+def _without(lock: Lock, kind: str, name: str = "") -> Lock:
+    kept = tuple(one for one in getattr(lock, kind) if name and one.name != name)
+    assert kept != getattr(lock, kind)
+    return replace(lock, **{kind: kept})  # type: ignore[arg-type]  # a field by its name
+
+
+@pytest.mark.parametrize(
+    ("lock", "words"),
+    [
+        (_without(small_lock(), "packages", "app"), "asks for the project itself"),
+        (_without(small_lock(), "builds"), "app must be built, and its build is not locked"),
+        (
+            _without(_with_request(small_lock(), "system package libc6"), "system_packages"),
+            "asks for the system package libc6",
+        ),
+        (
+            _without(_with_request(small_lock(), "base debian:bookworm-slim"), "base_images"),
+            "asks for the base image debian:bookworm-slim",
+        ),
+        (
+            _without(
+                _with_request(
+                    small_lock(), "cuda components nvcc", "cuda sources nvcc=redistributable"
+                ),
+                "cuda_components",
+            ),
+            "asks for the CUDA component nvcc",
+        ),
+    ],
+)
+def test_a_lost_entry_that_is_asked_for_breaks_the_closure(lock: Lock, words: str) -> None:
+    findings = self_check(lock, render_lock(lock))
+
+    assert {finding.code for finding in findings} == {"LE201"}
+    assert any(words in finding.message for finding in findings)
+    assert all("which is not locked" in one.message or words in one.message for one in findings)
+
+
+def test_what_a_base_image_brings_need_not_be_locked() -> None:
+    lock = _with_request(small_lock(), "system package hello")
+
+    found = self_check(lock, render_lock(lock))
+
+    assert {finding.target for finding in found} == {"gpu"}  # cpu stands on a base image
+
+
 def test_overrides_and_exclusions_replace_what_packages_ask() -> None:
     lock = lock_of(
         package("a", needs=("b>=2", "c")),
