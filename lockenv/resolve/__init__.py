@@ -3,7 +3,7 @@
 from lockenv.resolve.answer import Bounds, Resolution, Root
 from lockenv.resolve.engine import UnsolvableError, resolve
 from lockenv.resolve.explain import Explanation, Lacking, Link, Unusable, Way, explain
-from lockenv.resolve.message import explained
+from lockenv.resolve.message import explained, rejected_lines
 from lockenv.resolve.protocol import (
     Candidate,
     Foresight,
@@ -37,6 +37,7 @@ __all__ = [
     "Way",
     "explain",
     "explained",
+    "rejected_lines",
     "render_event",
     "resolve",
     "why_not",

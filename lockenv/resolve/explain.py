@@ -1,7 +1,8 @@
 """Why there is no answer, as values: the fewest roots that clash, the facts between, ways out.
 
 Every statement was checked: a root is named only if the clash goes away without it (as far as the
-bound allowed to try), and a way out only if the rest was solved that way.
+bound allowed to try), and a way out only if the rest was solved that way. Where no single way leads
+out there is more than one clash: then they are all looked for, and the ways were solved together.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from lockenv.errors import GaveUpError
 from lockenv.resolve.answer import DEFAULT_BOUNDS, Bounds, Resolution, Root
 from lockenv.resolve.engine import UnsolvableError, resolve_asking
 from lockenv.resolve.search import Need
-from lockenv.values import dataclass
+from lockenv.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -61,9 +62,17 @@ class Way:
     pins: Mapping[Identifier, Candidate]
 
 
+#: More clashes at a time than these are not looked for: the first ones tell what is wrong.
+_MOST_CLASHES = 5
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """``roots`` clash through ``links``; ``minimal`` says whether all of them were tried out."""
+    """``roots`` clash through ``links``; ``minimal`` says whether all of them were tried out.
+
+    ``further`` are clashes that have nothing to do with this one. Where there are any, a way of
+    each of them and one of this were solved together: those are all the ways there are.
+    """
 
     roots: tuple[Root, ...]
     links: tuple[Link, ...]
@@ -71,6 +80,7 @@ class Explanation:
     lacking: tuple[Lacking, ...]
     ways: tuple[Way, ...]
     minimal: bool
+    further: tuple[Explanation, ...] = ()
 
 
 def explain(
@@ -84,16 +94,65 @@ def explain(
     Roots of one origin stand and fall together (an extra's root comes with that of the bare name).
     """
     trial = _Trial(error.asked, bounds)
-    core, refusal = _smallest(trial, error)
-    needs = [_ordered(error.asked, need) for need in _in_reach(core, refusal.needs)]
+    first = _clash(trial, error.asked, error.roots, error.refusal)
+    ways = _ways(trial, error.roots, first.roots, relax)
+    if ways:
+        return replace(first, ways=ways, minimal=trial.left >= 0)
+    return _several(trial, error, first, relax)
+
+
+def _clash(trial: _Trial, asked: Asked, roots: Sequence[Root], refusal: Refusal) -> Explanation:
+    """One clash, without its ways out."""
+    core, refusal = _smallest(trial, roots, refusal)
+    needs = [_ordered(asked, need) for need in _in_reach(core, refusal.needs)]
     return Explanation(
         roots=tuple(core),
-        links=_links(error.asked, needs),
-        unusable=_unusable(error.asked, needs),
-        lacking=_lacking(error.asked, core, needs),
-        ways=_ways(trial, error.roots, core, relax),
+        links=_links(asked, needs),
+        unusable=_unusable(asked, needs),
+        lacking=_lacking(asked, core, needs),
+        ways=(),
         minimal=trial.left >= 0,
     )
+
+
+def _several(
+    trial: _Trial,
+    error: UnsolvableError,
+    first: Explanation,
+    relax: Callable[[Root], Sequence[Root]] | None,
+) -> Explanation:
+    """A clash without a way out of its own, and those beside it."""
+    clashes = [first]
+    rest = _without_all(error.roots, first)
+    outcome = trial.outcome(rest)
+    while outcome is not None and not isinstance(outcome, Resolution):
+        if len(clashes) == _MOST_CLASHES:
+            break
+        clashes.append(_clash(trial, error.asked, rest, outcome))
+        rest = _without_all(rest, clashes[-1])
+        outcome = trial.outcome(rest)
+    ways: list[Way] = []
+    if isinstance(outcome, Resolution):
+        roots: Sequence[Root] = error.roots
+        for number, clash in enumerate(clashes):
+            # With the other clashes out of the way: those before by the ways that were found.
+            alone = roots
+            for other in clashes[number + 1 :]:
+                alone = _without_all(alone, other)
+            found = _ways(trial, alone, clash.roots, relax, most=1)
+            if not found:
+                ways = []
+                break
+            ways += found
+            roots = _replaced(roots, found[0].removed[0].origin, found[0].instead)
+        # That nothing clashes where nothing is asked for helps nobody.
+        ways = [replace(way, pins=ways[-1].pins) for way in ways if roots]
+    return replace(first, ways=tuple(ways), further=tuple(clashes[1:]), minimal=trial.left >= 0)
+
+
+def _without_all(roots: Sequence[Root], clash: Explanation) -> list[Root]:
+    gone = {root.origin for root in clash.roots}
+    return [root for root in roots if root.origin not in gone]
 
 
 class _Trial:
@@ -125,10 +184,9 @@ def _without(roots: Sequence[Root], origin: Hashable) -> list[Root]:
     return [root for root in roots if root.origin != origin]
 
 
-def _smallest(trial: _Trial, error: UnsolvableError) -> tuple[list[Root], Refusal]:
+def _smallest(trial: _Trial, roots: Sequence[Root], refusal: Refusal) -> tuple[list[Root], Refusal]:
     """Leave out origin after origin, the last first, as long as the rest still clashes."""
-    refusal = error.refusal
-    core = [error.roots[number] for number in refusal.roots]
+    core = [roots[number] for number in refusal.roots]
     for origin in reversed(_origins(core)):
         rest = _without(core, origin)
         if len(rest) == len(core) or not rest:
@@ -231,9 +289,12 @@ def _ways(
     roots: Sequence[Root],
     core: Sequence[Root],
     relax: Callable[[Root], Sequence[Root]] | None,
+    most: int | None = None,
 ) -> tuple[Way, ...]:
     found: list[Way] = []
     for origin in _origins(core):
+        if most is not None and len(found) >= most:
+            break
         removed = tuple(root for root in roots if root.origin == origin)
         proposals: list[tuple[Root, ...]] = []
         if relax is not None:

@@ -24,18 +24,25 @@ def explained(
     explanation: Explanation, *, where: Callable[[Hashable], str], place: str = ""
 ) -> NoSolutionError:
     """The error to show. ``where`` says where an origin stands; ``place`` is ``target gpu``."""
+    why = _why(explanation, where)
+    for each in explanation.further:
+        why += ["and apart from that:", *_why(each, where)]
+    return NoSolutionError("no-solution", _what(explanation, place), why=why, fix=_fix(explanation))
+
+
+def _why(explanation: Explanation, where: Callable[[Hashable], str]) -> list[str]:
+    """The lines of one clash."""
     asks = _asks(explanation.roots, where)
     links = [_link(link) for link in explanation.links if not _is_own_name(link)]
     if len(links) > _MOST_LINKS:
         left_out = len(links) - _MOST_LINKS
         links = [*links[:_MOST_LINKS], f"and {left_out} more requirements in between"]
-    why = [
+    return [
         *asks,
         *links,
         *(_unusable(each) for each in explanation.unusable),
         *(line for each in explanation.lacking for line in _lacking(each)),
     ]
-    return NoSolutionError("no-solution", _what(explanation, place), why=why, fix=_fix(explanation))
 
 
 def _what(explanation: Explanation, place: str) -> str:
@@ -115,10 +122,10 @@ def _lacking(lacking: Lacking) -> list[str]:
         lines.append(f"nothing answers {lacking.requirement}: there is {there}")
     elif not lacking.rejected:
         lines.append(f"nothing is offered by the name {_name(identifier)}")
-    return [*lines, *_rejected(_name(identifier), lacking.rejected)]
+    return [*lines, *rejected_lines(_name(identifier), lacking.rejected)]
 
 
-def _rejected(name: str, rejected: Sequence[Rejected]) -> list[str]:
+def rejected_lines(name: str, rejected: Sequence[Rejected]) -> list[str]:
     """A line for each run of versions that are refused for the same reason."""
     runs = [
         (reason, [each.version for each in run])
@@ -136,14 +143,19 @@ def _rejected(name: str, rejected: Sequence[Rejected]) -> list[str]:
 def _fix(explanation: Explanation) -> list[str]:
     lines = []
     ways = "; ".join(_way(way) for way in explanation.ways)
-    if len(explanation.ways) == 1:
+    if explanation.further and ways:
+        lines.append(f"all of these together were checked to work: {ways}")
+    elif len(explanation.ways) == 1:
         lines.append(f"this was checked to work: {ways}")
     elif ways:
         lines.append(f"any one of these was checked to work: {ways}")
-    unknown = [each for each in explanation.lacking if not each.offered and not each.rejected]
-    if unknown:
-        name = unknown[0].requirement.identifier.name
-        lines.append(f"check the spelling of {name}, or declare the source that has it")
+    clashes = (explanation, *explanation.further)
+    lacking = [each for clash in clashes for each in clash.lacking]
+    unknown = [each for each in lacking if not each.offered and not each.rejected]
+    names = dict.fromkeys(each.requirement.identifier.name for each in unknown)
+    lines += [f"check the spelling of {name}, or declare the source that has it" for name in names]
+    if explanation.further and not lines:
+        return ["mend each of these, and lock again: there may be more"]
     return lines or ["relax or remove more than one of these requests"]
 
 

@@ -13,8 +13,8 @@ from lockenv.errors import NoSolutionError
 from lockenv.formats.nvidia import debian_toolkit
 from lockenv.lockfile import artifact_for, entries_of, preferred_versions
 from lockenv.model import Cuda, DirectoryPin, LockedPackage, Manifest, SourceRule
+from lockenv.resolve import Identifier, UnsolvableError, resolve
 from lockenv.resolve import Root as Asked
-from lockenv.resolve import UnsolvableError, explain, explained, resolve
 from lockenv.sources.python import (
     OWN,
     PYPI,
@@ -24,25 +24,25 @@ from lockenv.sources.python import (
     PythonRequest,
     PythonRequirement,
     PythonSource,
-    is_denied_build,
     pin,
 )
 from lockenv.tables.cuda_names import CUDA_PLATFORMS, is_mentioned
 from lockenv.values import dataclass, replace
 from lockenv.workflows.alignment import Steer
 from lockenv.workflows.assemble import Chosen
-from lockenv.workflows.cells import Cell, Root
 from lockenv.workflows.contents import Contents
 from lockenv.workflows.indexes import indexes_of
+from lockenv.workflows.refusal import UnsolvedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from lockenv.fetch import StoreFetcher
-    from lockenv.model import Lock, Progress, VcsPin
-    from lockenv.resolve import Event, Identifier, Lacking, Resolution
+    from lockenv.model import Lock, Origin, Progress, VcsPin
+    from lockenv.resolve import Event, Resolution
     from lockenv.workflows.builds import BuildEnvironments
+    from lockenv.workflows.cells import Cell, Root
     from lockenv.workflows.cuda_layer import CudaAnswer, CudaSolver
 
 
@@ -80,62 +80,6 @@ class PythonAnswer:
     resolution: Resolution
     versions: Mapping[str, str]
     cuda: CudaAnswer | None = None
-
-
-class UnsolvedError(NoSolutionError):
-    """A cell has no answer; the full explanation costs searches of its own, so it waits."""
-
-    def __init__(self, cell: Cell, source: PythonSource, refusal: UnsolvableError) -> None:
-        super().__init__(refusal.slug, refusal.what, why=refusal.why, fix=refusal.fix)
-        self.cell = cell
-        self._source = source
-        self._refusal = refusal
-
-    def explained(self, place: Callable[[Root], str]) -> NoSolutionError:
-        """The message for a person: the lines that clash, the chains, ways out that were solved."""
-        explanation = explain(self._refusal, relax=self._relaxed)
-        explanation = replace(explanation, lacking=tuple(map(_to_the_point, explanation.lacking)))
-        error = explained(
-            explanation,
-            where=lambda origin: place(origin) if isinstance(origin, Root) else "",
-            place=f"target {self.cell.name}",
-        )
-        fix = [
-            f"lockenv lock --allow-build {name}, to build its sdist"
-            f' (writes policy.sdist = {{ {name} = "locked-build" }})'
-            for name in dict.fromkeys(
-                each.requirement.identifier.name
-                for each in explanation.lacking
-                if any(is_denied_build(one.reason) for one in each.rejected)
-            )
-        ]
-        return NoSolutionError(error.slug, error.what, why=error.why, fix=[*fix, *error.fix])
-
-    def _relaxed(self, root: Asked) -> list[Asked]:
-        """The same package without a condition on its version."""
-        if not isinstance(root.origin, Root):
-            return []
-        asked = root.origin.ask.requirement
-        if asked.url or not asked.specifier:
-            return []
-        extras = f"[{','.join(sorted(asked.extras))}]" if asked.extras else ""
-        return [
-            Asked(requirement=one, origin=root.origin)
-            for one in self._source.asked(f"{asked.name}{extras}")
-        ]
-
-
-def _to_the_point(lacking: Lacking) -> Lacking:
-    """Of the versions that were refused those that would have answered, where there are any."""
-    asked = lacking.requirement
-    if not isinstance(asked, PythonRequirement):
-        return lacking
-    fitting = [
-        one
-        for one in lacking.rejected
-        if one.version and asked.specifier.contains(one.version, prereleases=True)
-    ]
-    return replace(lacking, rejected=tuple(fitting)) if fitting else lacking
 
 
 class CudaUnsolvedError(NoSolutionError):
@@ -208,8 +152,10 @@ class PythonLayer:
             repositories=self._builds.repositories if self._builds else None,
             progress=self._progress,
         )
+        # A line that several selections reach (a group that another includes) stands in one place.
+        first: dict[Origin, Root] = {}
         roots = [
-            Asked(requirement=asked, origin=root)
+            Asked(requirement=asked, origin=first.setdefault(root.ask.origin, root))
             for root in cell.roots
             for asked in source.asked(root.ask.requirement)
         ]

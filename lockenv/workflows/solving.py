@@ -34,9 +34,9 @@ from lockenv.workflows.overlaps import overlap_notes
 from lockenv.workflows.python_layer import (
     CudaUnsolvedError,
     PythonLayer,
-    UnsolvedError,
     chosen_packages,
 )
+from lockenv.workflows.refusal import UnsolvedError
 from lockenv.workflows.system_layer import (
     SystemAnswer,
     agreed_with_cuda,

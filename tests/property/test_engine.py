@@ -152,8 +152,13 @@ def test_the_roots_of_an_explanation_clash_and_none_of_them_is_idle(
     assert not answerable(packages, clash)
     for ask in clash:
         assert answerable(packages, [other for other in clash if other != ask])
-    for way in explanation.ways:
-        dropped = {root.requirement for root in way.removed}
+    for other_clash in explanation.further:
+        members = {root.requirement for root in other_clash.roots}
+        assert members.isdisjoint(clash)
+        assert not answerable(packages, [ask for ask in asks if ask in members])
+    ways = [{root.requirement for root in way.removed} for way in explanation.ways]
+    # Where there are several clashes, the ways hold together; else each of them alone.
+    for dropped in [set().union(*ways)] if explanation.further and ways else ways:
         assert answerable(packages, [ask for ask in asks if ask not in dropped])
 
 

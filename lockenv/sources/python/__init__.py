@@ -19,7 +19,7 @@ from lockenv.sources.python.sdists import (
     build_system_of,
     project_metadata,
 )
-from lockenv.sources.python.source import PythonSource
+from lockenv.sources.python.source import PythonSource, is_lacking_extra
 from lockenv.sources.python.values import (
     OWN,
     PYPI,
@@ -54,6 +54,7 @@ __all__ = [
     "index_address",
     "is_compiled_for_gpus",
     "is_denied_build",
+    "is_lacking_extra",
     "needs_nvcc",
     "needs_torch",
     "pin",

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 #: How many different asks for one name are followed ahead of the search: more are guesses.
 _GUESSES = 3
+_NO_EXTRA = "it has no extra "
 
 
 class PythonSource:
@@ -310,8 +311,8 @@ class PythonSource:
             if self._markers.hold(marker, extra) and not (extra and self._markers.hold(marker)):
                 found += self._expanded(parsed, line)
         if extra and extra not in metadata.provides_extra and len(found) == 1:
-            known = ", ".join(metadata.provides_extra) or "none"
-            raise UnusableCandidateError(f"it has no extra {extra} (it has {known})")
+            # In the same words for each release, so that a row of them is one line.
+            raise UnusableCandidateError(f"{_NO_EXTRA}{extra}")
         return found
 
     def _expanded(self, requirement: Line, asked: str) -> Iterator[PythonRequirement]:
@@ -392,6 +393,11 @@ class PythonSource:
             with suppress(IndexError):
                 while True:
                     self.fetcher.soon(partial(_quietly, self._waiting.popleft()))
+
+
+def is_lacking_extra(reason: str) -> bool:
+    """Whether a release is unusable because it has not the extra that is asked for."""
+    return reason.startswith(_NO_EXTRA)
 
 
 def _places_in(constraints: Mapping[str, Sequence[Line]]) -> dict[str, str]:

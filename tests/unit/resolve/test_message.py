@@ -101,3 +101,52 @@ def test_rejected_versions_say_why_the_newest_first_and_not_all_of_them() -> Non
     assert error.what == "no version of app can be used for target gpu"
     assert error.why[1] == "app 8: no wheel (8)"
     assert error.why[-1] == "and 3 older versions likewise"
+
+
+def test_clashes_that_have_nothing_to_do_with_each_other_are_all_named() -> None:
+    world = simple(
+        {
+            "app": {"2": ["lib<2"], "1": []},
+            "lib": {"1": [], "2": []},
+            "tool": {"1": ["rare>=5"]},
+            "rare": {"1": []},
+            "fine": {"1": []},
+        }
+    )
+
+    def relax(root: Root) -> list[Root]:
+        return world.roots("app") if str(root.origin).startswith("app") else []
+
+    error = _error(world, "app==2", "fine", "lib==2", "tool", relax=relax)
+
+    assert [line for line in error.why if line.startswith("you ask")] == [
+        "you ask for app==2  pyproject.toml:9",
+        "you ask for lib==2  pyproject.toml:11",
+        "you ask for tool  pyproject.toml:12",
+    ]
+    assert "and apart from that:" in error.why
+    assert "nothing answers rare>=5: there is rare 1" in error.why
+    assert error.fix == (
+        (
+            "all of these together were checked to work:"
+            " app instead of app==2, which takes 1; drop tool"
+        ),
+    )
+
+
+def test_to_drop_everything_is_no_way_out() -> None:
+    world = simple({"app": {"1": []}, "lib": {"1": []}})
+
+    error = _error(world, "app>1", "lib>1")
+
+    assert error.fix == ("mend each of these, and lock again: there may be more",)
+
+
+def test_more_clashes_than_a_person_reads_at_once_are_not_looked_for() -> None:
+    names = [f"lib{number}" for number in range(9)]
+    world = simple({name: {"1": []} for name in names})
+
+    error = _error(world, *(f"{name}>1" for name in names))
+
+    assert sum(line.startswith("you ask") for line in error.why) == 5
+    assert error.fix == ("mend each of these, and lock again: there may be more",)
