@@ -1,6 +1,6 @@
 """The lock as text: reading, canonical writing, staleness, self-check, digests, diff and merge."""
 
-from lockenv.lockfile.asked import Asked, Root, requirements, roots
+from lockenv.lockfile.asked import Asked, Root, requirements, rests, roots, single
 from lockenv.lockfile.conflict import has_markers, split_markers
 from lockenv.lockfile.difference import (
     Change,
@@ -12,7 +12,12 @@ from lockenv.lockfile.difference import (
     download_size,
     origins,
 )
-from lockenv.lockfile.difference_words import diff_json, render_diff_markdown, render_diff_text
+from lockenv.lockfile.difference_words import (
+    diff_json,
+    render_diff_markdown,
+    render_diff_text,
+    render_size,
+)
 from lockenv.lockfile.digest import environment_digest
 from lockenv.lockfile.merging import Merged, merge
 from lockenv.lockfile.order import canonical
@@ -89,15 +94,18 @@ __all__ = [
     "render_diff_markdown",
     "render_diff_text",
     "render_lock",
+    "render_size",
     "render_things",
     "render_value",
     "request",
     "requirements",
+    "rests",
     "roots",
     "select",
     "selections_of",
     "self_check",
     "settle",
+    "single",
     "split_markers",
     "stale",
     "supply_findings",

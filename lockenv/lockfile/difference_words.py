@@ -108,11 +108,12 @@ def _fact(fact: Fact) -> str:
 def _sizes(difference: Difference) -> str:
     before, after = difference.size_before, difference.size_after
     sign = "+" if after >= before else "-"
-    change = _size(abs(after - before))
-    return f"download {_size(before)} -> {_size(after)} ({sign}{change})"
+    change = render_size(abs(after - before))
+    return f"download {render_size(before)} -> {render_size(after)} ({sign}{change})"
 
 
-def _size(size: int) -> str:
+def render_size(size: int) -> str:
+    """A size for people, in powers of ten."""
     amount, unit = float(size), "B"
     for unit in ("B", "kB", "MB", "GB", "TB"):  # noqa: B007 - the unit at which it stops is used
         if amount < 1000:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from lockenv.model import Lock
     from lockenv.sources.python import PythonCandidate, PythonSource
-    from lockenv.workflows.explain import Graph
+    from lockenv.workflows.locked_graph import Graph
     from lockenv.workflows.scene import Scene
 
 #: So many reasons are told; a package of which more can be said is held by the newest ones' anyway.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lockenv.errors import InputError
 from lockenv.fetch import alone_at_store, shelf_path
-from lockenv.lockfile import parse_lock
+from lockenv.lockfile import parse_lock, render_size
 from lockenv.values import dataclass
 from lockenv.workflows.choice import choose_target
 from lockenv.workflows.environment import wanted_file, wanted_interpreter
@@ -64,16 +64,6 @@ def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
             yield entry
 
 
-def readable(size: int) -> str:
-    """A number of bytes for a person, in powers of ten."""
-    amount = float(size)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} TB"
-
-
 def store_size(scene: Scene) -> list[str]:
     """Bytes by kind, and all together; a file with several links counts once."""
     lines = []
@@ -90,8 +80,8 @@ def store_size(scene: Scene) -> list[str]:
                 seen.add(found.st_ino)
                 size += found.st_size
         total += size
-        lines.append(f"{kind:<13}{readable(size):>10}")
-    lines.append(f"{'all':<13}{readable(total):>10}")
+        lines.append(f"{kind:<13}{render_size(size):>10}")
+    lines.append(f"{'all':<13}{render_size(total):>10}")
     return lines
 
 
@@ -105,7 +95,7 @@ def prune_store(scene: Scene, *, everything: bool) -> list[str]:
         scene.progress.note("waiting for commands that use the store")
 
     with alone_at_store(scene.settings.cache_dir, say):
-        return [f"freed {readable(_prune(scene, everything=everything))}"]
+        return [f"freed {render_size(_prune(scene, everything=everything))}"]
 
 
 def _prune(scene: Scene, *, everything: bool) -> int:
@@ -212,7 +202,7 @@ def fetch_all(scene: Scene, options: FetchOptions) -> list[str]:
         scene.progress.finished("fetch")
     _fetch_commits(scene, lock, set(targets), options.output)
     place = options.output or "the store"
-    lines.append(f"{len(wanted)} files, {readable(size)}, in {place}")
+    lines.append(f"{len(wanted)} files, {render_size(size)}, in {place}")
     if options.push is not None:
         # Its clients are heavy, and few push.
         from lockenv.workflows.shared import push_files  # noqa: PLC0415 - start-up

@@ -382,3 +382,21 @@ def test_an_upgrade_sees_what_was_published_a_moment_ago(user: User, index: Inde
     assert "other" not in one.out
     assert "lib 2.0 -> 3.0" in every.out
     assert "other 1.0 -> 2.0" in every.out
+
+
+def test_a_tree_is_turned_around_from_one_package_or_from_all(
+    user: User, world: IndexServer
+) -> None:
+    user.write("pyproject.toml", pyproject(world, dependencies=["app"]))
+    user.lockenv("lock")
+
+    from_one = user.lockenv("tree", "--invert", "lib").out
+    from_all = user.lockenv("tree", "--invert").out
+    document = json.loads(user.lockenv("tree", "--invert", "app", "--format", "json").out)
+
+    assert "project  [app]  pyproject.toml:" in from_one
+    assert from_one in from_all
+    assert [one["name"] for one in document["packages"]] == ["app"]
+    assert "asks python" in user.lockenv("why", "python").out
+    lacking = user.lockenv("why", "libnothing.so.1", status=2)
+    assert "no system package of lockenv.lock has libnothing.so.1" in lacking.err

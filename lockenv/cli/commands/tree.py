@@ -23,7 +23,13 @@ Examples:
 """
 )
 @click.option("--target", metavar="NAME", help="The target [default: this machine's].")
-@click.option("--invert", metavar="NAME", help="Show what leads to this package.")
+@click.option(
+    "--invert",
+    is_flag=False,
+    flag_value="",
+    metavar="[NAME]",
+    help="Turn it around: show what leads to NAME, or to everything.",
+)
 @click.option("--depth", type=click.IntRange(min=0), help="Show so many levels.")
 @click.option(
     "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
@@ -33,7 +39,7 @@ def command(
     invocation: Invocation, *, target: str | None, invert: str | None, depth: int | None, form: str
 ) -> int:
     """Show what is locked as a tree, layer by layer, from the manifest's lines down."""
-    from lockenv.workflows.explain import TreeOptions, tree  # noqa: PLC0415 - start-up
+    from lockenv.workflows.tree import TreeOptions, tree  # noqa: PLC0415 - start-up
 
     with open_scene(invocation) as scene:
         outcome = tree(scene, TreeOptions(target=target, invert=invert, depth=depth))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 Examples:
   lockenv why urllib3
   lockenv why deb:libc6
+  lockenv why libGL.so.1         the system package that has this library
+  lockenv why python
 """
 )
 @click.argument("name")
@@ -27,7 +29,11 @@ Examples:
 )
 @click.pass_obj
 def command(invocation: Invocation, *, name: str, target: str | None, form: str) -> int:
-    """Show what asked for a package, back to the manifest's line."""
+    """Show what asked for a package, back to the manifest's line.
+
+    NAME is a package of any layer (pypi:NAME, deb:NAME, cuda:NAME, base:NAME where two have it),
+    `python`, or the name of a shared library.
+    """
     from lockenv.workflows.explain import WhyOptions, why  # noqa: PLC0415 - start-up
 
     with open_scene(invocation) as scene:
