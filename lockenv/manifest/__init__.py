@@ -6,7 +6,13 @@ from lockenv.manifest.exports import EXPORT_OPTIONS, OPTION_KINDS
 from lockenv.manifest.reading import line_of, parse_manifest
 from lockenv.manifest.requirements import Requirements, logical_lines, parse_requirements
 from lockenv.manifest.starting import Start, append_tables, extend_pyproject, new_manifest
-from lockenv.manifest.words import fill_placeholders, parse_age, parse_as_of, parse_python
+from lockenv.manifest.words import (
+    fill_placeholders,
+    parse_age,
+    parse_as_of,
+    parse_index_url,
+    parse_python,
+)
 
 __all__ = [
     "EXPORT_OPTIONS",
@@ -25,6 +31,7 @@ __all__ = [
     "new_manifest",
     "parse_age",
     "parse_as_of",
+    "parse_index_url",
     "parse_manifest",
     "parse_python",
     "parse_requirements",

@@ -134,8 +134,8 @@ def _is_declared(name: str, text: str) -> bool:
 def unmapped_lines(found: Imported) -> list[str]:
     """What did not map, a line each, in the order of the file."""
     lines = []
-    for one in dict.fromkeys(found.unmapped):
-        place = f"{found.file}:{one.line}: " if one.line else f"{found.file}: "
+    for one in found.lost():
+        place = f"{one.file}:{one.line}: " if one.line else f"{one.file}: "
         lines.append(f"{place}{one.what} did not map: {one.why}")
     return lines
 

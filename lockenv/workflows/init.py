@@ -80,6 +80,7 @@ def init(scene: Scene, options: InitOptions) -> InitOutcome:
         lines.append(f"wrote {LOCK_NAME}: {count} pins that the next lockenv lock prefers")
     if write_attributes(folder):
         lines.append("wrote .gitattributes")
+    used.update(found.requirements, found.also_read)
     notes = [*found.notes, *unmapped_lines(found), *_unread(folder, used)]
     return InitOutcome(lines=tuple(lines), notes=tuple(notes))
 

@@ -76,7 +76,11 @@ def _read_uv(found: Imported, uv: Fields) -> None:
         *("override-dependencies", "dev-dependencies", "prerelease"),
     }
     for key in uv.table:
-        if key not in known:
+        if key == "workspace":
+            found.lose(
+                "tool.uv.workspace", "each member is a project of its own: lockenv init there"
+            )
+        elif key not in known:
             found.lose(f"tool.uv.{key}", "lockenv has no key that means the same")
 
 
@@ -94,7 +98,7 @@ def _uv_sources(found: Imported, sources: Fields) -> None:
 def _uv_source(found: Imported, name: str, entry: Fields) -> None:
     origin = Origin(found.file)
     if entry.raw("workspace") is True:
-        found.lose(f"{name} of the workspace", f'write {name} = {{ path = "…" }} in [sources]')
+        found.members.append(name)
         return
     condition = entry.text("marker") or entry.text("extra") or entry.text("group")
     if condition:

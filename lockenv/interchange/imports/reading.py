@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from lockenv.interchange.imports.projects import parse_pipfile
 from lockenv.interchange.imports.requirements import parse_requirements_file
 from lockenv.interchange.imports.tidying import tidied
 from lockenv.interchange.imports.uv import parse_uv_lock
-from lockenv.values import dataclass
+from lockenv.values import dataclass, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +90,21 @@ def parse_import(
             fix="name it as its tool does",
         )
     if kind in _ALONE:
-        return tidied(_ALONE[kind](file, text))
+        return tidied(_from_the_project(_ALONE[kind](file, text)))
     if kind in _WITH_FILES:
         return tidied(_WITH_FILES[kind](file, text, load=load))
     return tidied(parse_requirements_file(file, text, load=load, stays=stays))
+
+
+def _from_the_project(found: Imported) -> Imported:
+    """The same value with its paths, which begin at the file's own folder, from the project's."""
+    folder = posixpath.dirname(found.file)
+    if folder:
+        for name, rules in found.sources.items():
+            found.sources[name] = [
+                replace(rule, path=posixpath.normpath(posixpath.join(folder, rule.path)))
+                if rule.path is not None
+                else rule
+                for rule in rules
+            ]
+    return found

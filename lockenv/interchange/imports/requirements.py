@@ -68,6 +68,7 @@ def parse_requirements_file(
         inner = load(path)
         if inner is None:
             return None
+        found.also_read.append(path)
         kept = _filter(found, inner)
         had_options |= kept.had_options
         return kept.text
@@ -193,7 +194,7 @@ def _read_compiled(
         if _is_root(notes):
             extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
             roots.append(str(requirement) if requirement.url else name + extras)
-            made_from |= set(_MADE_FROM.findall(notes))
+            made_from |= set(_MADE_FROM.findall(_askers(notes)))
         pinned = [one.version for one in requirement.specifier if one.operator in {"==", "==="}]
         if pinned and not pinned[0].endswith(".*"):
             found.pin(name, pinned[0], str(requirement.marker or ""))
@@ -203,12 +204,8 @@ def _read_compiled(
         path for path in made_from if path.endswith((".in", ".txt")) and path != file and load(path)
     )
     if sources:
-        inner = Imported(file)
-        is_plain = all(not _filter(inner, load(path) or "").had_options for path in sources)
-        if is_plain:
-            found.requirements += sources
-            found.notes.append(f"{file} was compiled from {', '.join(sources)}, which is read now")
-            return
+        _read_sources(found, file, sources, load)
+        return
     if any(path.endswith((".toml", ".cfg")) for path in made_from):
         found.notes.append(f"{file} was compiled from the project's own requirements")
         found.has_roots = False
@@ -227,6 +224,25 @@ def _read_compiled(
     )
 
 
+def _read_sources(
+    found: Imported, file: str, sources: list[str], load: Callable[[str], str | None]
+) -> None:
+    """The files that a compiled one was made from: they stay, but for what they say of indexes."""
+    read = [
+        parse_requirements_file(path, load(path) or "", load=load, stays=True) for path in sources
+    ]
+    included = {path for one in read for path in one.also_read}
+    roots = [one for one in read if one.file not in included]
+    where = ", ".join(one.file for one in roots)
+    if all(one.requirements == [one.file] for one in roots):
+        found.notes.append(f"{file} was compiled from {where}, which is read now")
+    else:
+        found.notes.append(f"{file} was compiled from {where}, whose lines became dependencies")
+    for one in roots:
+        found.join(one)
+        found.also_read.append(one.file)
+
+
 def _notes(lines: list[str], start: int, following: int | None) -> str:
     """The comments that belong to an entry: on its line, and below it up to the next."""
     words = []
@@ -237,10 +253,15 @@ def _notes(lines: list[str], start: int, following: int | None) -> str:
     return " ".join(words)
 
 
+def _askers(notes: str) -> str:
+    """The notes without the constraints that had a say: they ask for nothing."""
+    return re.sub(r"-c\s+\S+", "", notes)
+
+
 def _is_root(notes: str) -> bool:
     """Whether the notes of an entry name a file, or our own project, as the one that asks."""
     if "via" not in notes.split():
         return True
-    asked = notes.partition("via")[2]
-    named = "-r " in asked or "-c " in asked or _MADE_FROM.search(asked) is not None
+    asked = _askers(notes).partition("via")[2]
+    named = "-r " in asked or _MADE_FROM.search(asked) is not None
     return named or any(word.strip(",") == "project" for word in asked.split())

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from lockenv.manifest import parse_index_url
+from lockenv.values import replace
 
 if TYPE_CHECKING:
     from lockenv.interchange.imports.values import Imported
@@ -30,6 +34,7 @@ def tidied(found: Imported) -> Imported:
             elif not _GROUP.match(name):
                 found.lose(f"the group {name[:60]}", "this is no name for one")
                 del table[name]
+    _keep_indexes(found)
     _keep_python(found)
     _keep_image(found)
     return found
@@ -45,6 +50,28 @@ def _keep_requirements(found: Imported, members: list[str]) -> None:
         else:
             kept.append(member)
     members[:] = kept
+
+
+def _keep_indexes(found: Imported) -> None:
+    """Folders become addresses; what is no index at all goes, with what was to come from it."""
+    kept = []
+    for index in found.indexes:
+        url = f"file://{quote(index.url)}" if index.url.startswith("/") else index.url
+        try:
+            parse_index_url(url)
+        except ValueError as error:
+            found.lose(f"the index {index.url[:100]}", f"it is no address ({str(error)[:100]})")
+        else:
+            kept.append(replace(index, url=url))
+    names = {index.name for index in kept}
+    for package in list(found.sources):
+        rules = [rule for rule in found.sources[package] if not rule.index or rule.index in names]
+        if not rules:
+            found.lose(f"the source of {package}", "its index has no address")
+            del found.sources[package]
+        else:
+            found.sources[package] = rules
+    found.indexes[:] = kept
 
 
 def _keep_python(found: Imported) -> None:

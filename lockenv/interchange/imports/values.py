@@ -34,6 +34,7 @@ class Unmapped:
     what: str
     why: str
     line: int | None = None
+    file: str = ""
 
 
 @dataclass(slots=True)
@@ -42,7 +43,8 @@ class Imported:
 
     ``requirements`` are files that stay where they are and are read with every lock. ``image``
     are keys of that table. ``has_roots`` is False where the file only knows pins: who
-    asked for what is then told by another file, or by nobody.
+    asked for what is then told by another file, or by nobody. ``members`` are packages of the same
+    workspace; where they lie another file may know. ``also_read`` are files that this one led to.
     """
 
     file: str
@@ -66,10 +68,12 @@ class Imported:
     unmapped: list[Unmapped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     has_roots: bool = True
+    members: list[str] = field(default_factory=list)
+    also_read: list[str] = field(default_factory=list)
 
     def lose(self, what: str, why: str, line: int | None = None) -> None:
         """Note that something has no place."""
-        self.unmapped.append(Unmapped(what, why, line))
+        self.unmapped.append(Unmapped(what, why, line, self.file))
 
     def lose_cuda(self, what: str, line: int | None = None) -> None:
         """Note a toolkit of the container's own: wheels bring theirs, whatever it is."""
@@ -78,6 +82,20 @@ class Imported:
             "wheels bring their own CUDA: say what your machines have with driver in [cuda]",
             line,
         )
+
+    def lost(self) -> list[Unmapped]:
+        """What did not map, each once, and the workspace's members whose place no file tells."""
+        unknown = [
+            Unmapped(
+                f"{name} of the workspace",
+                f'write {name} = {{ path = "…", editable = true }} in [sources]',
+                None,
+                self.file,
+            )
+            for name in self.members
+            if name not in self.sources
+        ]
+        return list(dict.fromkeys([*self.unmapped, *unknown]))
 
     def join(self, other: Imported) -> None:
         """Add what another file says, which this one leads to; its own word stays the first."""
@@ -105,6 +123,8 @@ class Imported:
         self.sdist = self.sdist or other.sdist
         self.image = {**other.image, **self.image}
         self.unmapped += other.unmapped
+        self.members += other.members
+        self.also_read += other.also_read
         self.notes += other.notes
 
     def pin(self, name: str, version: str, marker: str = "", hashes: tuple[str, ...] = ()) -> None:
