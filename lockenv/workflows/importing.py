@@ -190,6 +190,7 @@ def start_of(
         sources=found.sources,
         prerelease=found.prerelease,
         sdist=found.sdist,
+        builds=found.builds,
         image=found.image,
     )
 

@@ -8,7 +8,12 @@ from packaging.utils import canonicalize_name
 
 from lockenv.errors import InputError
 from lockenv.formats.toml import parse_toml
-from lockenv.interchange.imports import Imported, parse_import, parse_other_tools
+from lockenv.interchange.imports import (
+    Imported,
+    parse_import,
+    parse_other_tools,
+    parse_setup,
+)
 from lockenv.manifest import extend_pyproject, new_manifest, parse_manifest
 from lockenv.model import LOCK_NAME
 from lockenv.values import dataclass
@@ -100,7 +105,9 @@ def _refuse_declared(pyproject: str) -> None:
 
 
 def _manifest_for(pyproject: str | None, found: Imported) -> str:
-    """A pyproject.toml, or beside one that describes no project a lockenv.toml."""
+    """A pyproject.toml, or beside what describes no project in standard words a lockenv.toml."""
+    if found.builds:
+        return "lockenv.toml"
     if pyproject is None or "project" in parse_toml("pyproject.toml", pyproject):
         return "pyproject.toml"
     return "lockenv.toml" if found.dependencies or found.groups else "pyproject.toml"
@@ -135,10 +142,19 @@ def _found(folder: Path, pyproject: str | None) -> tuple[Imported, set[str]]:
         break
     if pyproject is not None and _describes(pyproject) and not _is_dynamic(pyproject):
         _read_requirements(folder, found, used)
-    apt = _read(folder, "apt.txt")
-    if apt is not None:
-        found.join(apt)
+    _read_beside(folder, pyproject, found)
     return found, used
+
+
+def _read_beside(folder: Path, pyproject: str | None, found: Imported) -> None:
+    """What stands apart from requirements: a setup script's project, and Debian's packages."""
+    built = None
+    if pyproject is None or not _describes(pyproject):
+        script, config = read_text(folder / "setup.py"), read_text(folder / "setup.cfg")
+        built = parse_setup(script, config, folder.resolve().name)
+    for read in (built, _read(folder, "apt.txt")):
+        if read is not None:
+            found.join(read)
 
 
 def _read(folder: Path, name: str) -> Imported | None:

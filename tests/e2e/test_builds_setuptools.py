@@ -11,7 +11,7 @@ import pytest
 
 from lockenv.tables.addresses import PYTHON_INDEX
 from tests.support.commands import User
-from tests.support.projects import PLATFORM, pyproject
+from tests.support.projects import MINOR, PLATFORM, pyproject
 from tests.support.wheels import sdist
 
 if TYPE_CHECKING:
@@ -105,3 +105,27 @@ def test_an_extension_and_a_pure_package_come_out_alike_on_two_machines(
     lock = tomllib.loads(found[0][0])
     assert [one["name"] for one in lock["builds"]] == ["pure", "quick"]
     assert lock["builds"][0]["targets"] == [PLATFORM]
+
+
+def test_a_project_of_a_setup_script_is_locked_and_synced(tmp_path: Path) -> None:
+    user = User(tmp_path)
+    user.write(
+        "setup.py",
+        "from setuptools import setup\n"
+        'setup(name="lab", version="0.1", py_modules=["lab"], install_requires=["idna>=3"])\n',
+    )
+    user.write("lab.py", "WHERE = __file__\n")
+    user.lockenv("init", "--python", MINOR)
+    manifest = user.read("lockenv.toml")
+    user.write("lockenv.toml", manifest.replace("targets", 'python-source = "host"\ntargets', 1))
+
+    user.lockenv("lock")
+    user.lockenv("sync")
+
+    lock = tomllib.loads(user.read("lockenv.lock"))
+    [entry] = [one for one in lock["packages"] if one["name"] == "lab"]
+    assert entry["dependencies"] == ["idna>=3"]
+    assert [build["name"] for build in lock["builds"]] == ["lab"]
+    assert {"lab", "idna"} <= set(user.versions())
+    assert user.asks("import lab; print(lab.WHERE)") == str(user.folder / "lab.py")
+    user.lockenv("check", "--all")

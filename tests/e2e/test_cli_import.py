@@ -6,6 +6,8 @@ import json
 import tomllib
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.commands import User
 from tests.support.index_server import serve_index
 from tests.support.projects import MINOR, PLATFORM, pyproject
@@ -209,3 +211,50 @@ def test_a_project_of_poetrys_gets_a_manifest_of_its_own(tmp_path: Path) -> None
     assert manifest["dependencies"] == ["flask>=2.3,<3"]
     assert manifest["requires-python"] == ">=3.9,<4"
     assert user.read("pyproject.toml") == text
+
+
+@pytest.mark.parametrize(
+    ("files", "name"),
+    [
+        ({"setup.py": 'import setuptools\nsetuptools.setup(name="My_Lib")\n'}, "my-lib"),
+        ({"setup.py": 'NAME = "lib"\nfrom setuptools import setup\nsetup(name=NAME)\n'}, "lib"),
+        (
+            {
+                "setup.cfg": "[metadata]\nname = lib\n[options]\ninstall_requires = x\n",
+                "pyproject.toml": "[build-system]\nrequires = ['setuptools']\n",
+            },
+            "lib",
+        ),
+        ({"setup.py": "setup(**read('about'))\n"}, None),
+        ({"setup.py": "print 'python 2'\n"}, None),
+    ],
+)
+def test_a_project_that_only_its_setup_script_describes_is_its_own_local_source(
+    tmp_path: Path, files: dict[str, str], name: str | None
+) -> None:
+    user = User(tmp_path)
+    for file, text in files.items():
+        user.write(file, text)
+    user.write("MANIFEST.in", "include LICENSE\n")
+
+    answer = user.lockenv("init", "--python", MINOR)
+
+    manifest = tomllib.loads(user.read("lockenv.toml"))
+    expected = name or "project"  # the folder's name
+    assert manifest["dependencies"] == [expected]
+    assert manifest["sources"] == {expected: {"path": ".", "editable": True}}
+    assert manifest["policy"] == {"sdist": {expected: "locked-build"}}
+    assert ("is a guess" in answer.err) == (name is None)
+    assert "which runs it" in answer.err
+    assert "MANIFEST.in" not in answer.err
+    for file, text in files.items():
+        assert user.read(file) == text
+
+
+def test_a_setup_cfg_that_only_configures_tools_describes_no_project(tmp_path: Path) -> None:
+    user = User(tmp_path)
+    user.write("setup.cfg", "[flake8]\nmax-line-length = 100\n")
+
+    user.lockenv("init", "--python", MINOR)
+
+    assert tomllib.loads(user.read("pyproject.toml"))["project"]["dependencies"] == []

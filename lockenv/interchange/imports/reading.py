@@ -48,7 +48,7 @@ KINDS = (
     Kind("build.envd", re.compile(r".*\.envd\Z")),
     Kind("Dockerfile", re.compile(r"(?:Docker|Container)file(?:\.[\w.-]+)?\Z|.*\.[Dd]ockerfile\Z")),
     Kind("apt.txt", re.compile(r"(?:apt|packages|apt-packages)[\w.-]*\.txt\Z|Aptfile\Z")),
-    Kind("requirements.txt", re.compile(r".*\.(?:txt|in)\Z")),
+    Kind("requirements.txt", re.compile(r"(?!MANIFEST\.in\Z).*\.(?:txt|in)\Z")),
 )
 
 _WITH_FILES = {

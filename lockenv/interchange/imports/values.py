@@ -42,9 +42,10 @@ class Imported:
     """The contents of one file, filled by its reader.
 
     ``requirements`` are files that stay where they are and are read with every lock. ``image``
-    are keys of that table. ``has_roots`` is False where the file only knows pins: who
-    asked for what is then told by another file, or by nobody. ``members`` are packages of the same
-    workspace; where they lie another file may know. ``also_read`` are files that this one led to.
+    are keys of that table, ``builds`` the packages that `lock` may build. ``has_roots`` is False
+    where the file only knows pins: who asked for what is then told by another file, or by nobody.
+    ``members`` are packages of the same workspace; where they lie another file may know.
+    ``also_read`` are files that this one led to.
     """
 
     file: str
@@ -65,6 +66,7 @@ class Imported:
     image: dict[str, str | tuple[str, ...] | Mapping[str, str]] = field(default_factory=dict)
     prerelease: str | None = None
     sdist: str | None = None
+    builds: list[str] = field(default_factory=list)
     unmapped: list[Unmapped] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     has_roots: bool = True
@@ -105,6 +107,7 @@ class Imported:
             (self.constraints, other.constraints),
             (self.overrides, other.overrides),
             (self.system_packages, other.system_packages),
+            (self.builds, other.builds),
         ):
             mine += [one for one in theirs if one not in mine]
         self.pins += other.pins
