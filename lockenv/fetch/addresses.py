@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 def redacted(url: str) -> str:
     """An address without the credentials and the query that it may hold."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # no address: nobody knows where in it a password may stand
+        return f"{url.partition('://')[0][:10]}://..."
     if parts.username is None and parts.password is None and not parts.query:
         return url
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()

@@ -39,7 +39,8 @@ _ACCEPT = (
 )
 #: Registries limit a request's length; a chunk that fails is sent again as a whole.
 _CHUNK = 16 << 20
-_PIECE = 1 << 20
+#: As elsewhere: who brings less than this with a connection is not waited for again and again.
+_PROGRESS = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +142,8 @@ class Registry:
                             hasher.update(piece)
                             file.write(piece)
                     except httpx.TransportError as error:
+                        if file.tell() - before >= _PROGRESS:
+                            pauses = self._session.patience.pauses()
                         self._session.pause(pauses, error)
                     else:
                         if file.tell() <= before:
@@ -164,16 +167,18 @@ class Registry:
         if start:
             headers["Range"] = f"bytes={start}-"
         stream = self._session.client.stream
-        with stream("GET", url, headers=headers, follow_redirects=True) as answer:
-            if answer.status_code != 401:
+        try:
+            with stream("GET", url, headers=headers, follow_redirects=True) as answer:
+                if answer.status_code != 401:
+                    yield from self._pieces(answer)
+                    return
+                # No token yet, or one that expired on the way.
+                self._session.authenticate(answer, scope)
+            headers |= self._session.authorization(scope)
+            with stream("GET", url, headers=headers, follow_redirects=True) as answer:
                 yield from self._pieces(answer)
-                return
-            # No token yet, or one that expired on the way.
-            answer.read()
-            self._session.authenticate(answer, scope)
-        headers |= self._session.authorization(scope)
-        with stream("GET", url, headers=headers, follow_redirects=True) as answer:
-            yield from self._pieces(answer)
+        except (httpx.TooManyRedirects, httpx.InvalidURL) as error:
+            raise self._session.senseless(str(error)) from error
 
     def _pieces(self, answer: httpx.Response) -> Iterator[bytes]:
         """What a blob's answer brings; first an empty piece where it is whole after all."""
@@ -182,7 +187,8 @@ class Registry:
         self._session.expect(answer, 200, 206)
         if answer.status_code == 200:
             yield b""
-        yield from answer.iter_bytes(_PIECE)
+        # As they are, whatever encoding is claimed: the digest is that of these bytes.
+        yield from answer.iter_raw()
 
     def push_blob(
         self, repository: str, digest: str, content: bytes | Path, mount_from: str | None = None

@@ -6,6 +6,7 @@ import base64
 import re
 import threading
 import time
+import zlib
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urljoin, urlsplit
 
@@ -14,10 +15,11 @@ import httpx
 from lockenv import __version__
 from lockenv.errors import IntegrityError, NetworkError, UnavailableError
 from lockenv.fetch.transport import trust
+from lockenv.fields import Fields, parse_json
 from lockenv.tables.addresses import CONTAINER_REGISTRY, CONTAINER_REGISTRY_LOGIN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from lockenv.fetch.options import FetchOptions
 
@@ -26,7 +28,6 @@ _ALIASES = {
     CONTAINER_REGISTRY.removeprefix("registry-1."): CONTAINER_REGISTRY,
     urlsplit(CONTAINER_REGISTRY_LOGIN).netloc: CONTAINER_REGISTRY,
 }
-_PIECE = 1 << 20
 #: Manifests take some kilobytes; registries refuse more than this.
 LARGEST_MANIFEST = 4 << 20
 #: RFC 9110: ask again; of the server's errors only 501 and 505 are lasting.
@@ -84,7 +85,8 @@ class Session:
             proxy=options.proxy,
             trust_env=self.base.startswith("https:"),
             timeout=httpx.Timeout(options.patience.read, connect=options.patience.connect),
-            headers={"User-Agent": f"lockenv/{__version__}"},
+            # Of what is compressed on the way nobody could say how large it becomes.
+            headers={"User-Agent": f"lockenv/{__version__}", "Accept-Encoding": "identity"},
         )
 
     def close(self) -> None:
@@ -119,16 +121,16 @@ class Session:
         """One request without retries, but for the answer to a challenge."""
 
         def ask() -> httpx.Response:
-            request = self.client.build_request(
-                method, url, headers={**headers, **self.authorization(scope)}, content=content
+            return self._asked(
+                lambda: self.client.build_request(
+                    method,
+                    url,
+                    headers={**headers, **self.authorization(scope, url)},
+                    content=content,
+                ),
+                # Blobs often lie on another host; it gets no credentials, as httpx drops them.
+                follow=method in {"GET", "HEAD"},
             )
-            # Blobs often lie on another host; it gets no credentials, as httpx drops them.
-            follow = method in {"GET", "HEAD"}
-            answer = self.client.send(request, stream=True, follow_redirects=follow)
-            try:
-                return _read_whole(answer)
-            finally:
-                answer.close()
 
         answer = ask()
         if answer.status_code == 401:
@@ -136,10 +138,34 @@ class Session:
             answer = ask()
         return answer
 
-    def authorization(self, scope: str) -> dict[str, str]:
-        """The header for a scope, where a token is known."""
+    def _asked(
+        self,
+        build: Callable[[], httpx.Request],
+        *,
+        follow: bool = False,
+        auth: tuple[str, str] | None = None,
+    ) -> httpx.Response:
+        """One answer whole; what makes no sense as an address or an answer is a refusal."""
+        try:
+            answer = self.client.send(build(), stream=True, follow_redirects=follow, auth=auth)
+            try:
+                if self.base.startswith("https:") and answer.url.scheme != "https":
+                    raise httpx.UnsupportedProtocol("it redirects to an address without TLS")
+                return _read_whole(answer)
+            finally:
+                answer.close()
+        except httpx.UnsupportedProtocol as error:
+            raise self.senseless(str(error)) from error
+        except httpx.TransportError:
+            raise
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+            raise self.senseless(str(error) or type(error).__name__) from error
+
+    def authorization(self, scope: str, url: str = "") -> dict[str, str]:
+        """The header for a scope, where a token is known; none for another server's address."""
         token = self._tokens.get(scope)
-        return {"Authorization": token} if token else {}
+        is_elsewhere = bool(url) and not url.startswith(self.base.removesuffix("v2/"))
+        return {"Authorization": token} if token and not is_elsewhere else {}
 
     def authenticate(self, refused: httpx.Response, scope: str) -> None:
         """Follow the challenge of a refusal (RFC 9110, 11.6.1; Docker's token specification)."""
@@ -171,7 +197,7 @@ class Session:
     ) -> str:
         asked = dict(_PARAMETER.findall(challenge))
         realm = asked.get("realm", "")
-        if urlsplit(realm).scheme not in {"https", urlsplit(self.base).scheme}:
+        if realm.partition(":")[0].lower() not in {"https", urlsplit(self.base).scheme}:
             raise self._denied(refused)
         fields = [("service", asked.get("service", ""))]
         if login is not None and login[0] == _TOKEN_USER:
@@ -182,15 +208,28 @@ class Session:
                 "service": asked.get("service", ""),
                 "scope": scope,
             }
-            answer = self.client.post(realm, data=form)
+            answer = self._asked(lambda: self.client.build_request("POST", realm, data=form))
         else:
             scopes = [("scope", one) for one in scope.split(" ")]
-            answer = self.client.get(realm, params=[*fields, *scopes], auth=login)
+            parameters = [*fields, *scopes]
+            answer = self._asked(
+                lambda: self.client.build_request("GET", realm, params=parameters), auth=login
+            )
+        if answer.status_code in PASSING:
+            raise httpx.ReadError(f"status {answer.status_code} where tokens are given")
         if answer.status_code != 200:
             raise self._denied(answer)
-        body = answer.json()
-        token = body.get("token") or body.get("access_token")
-        if not isinstance(token, str):
+        return self._token_of(answer)
+
+    def _token_of(self, answer: httpx.Response) -> str:
+        try:
+            body = parse_json(answer.content)
+        except ValueError:
+            body = None
+        fields = Fields(body if isinstance(body, dict) else {})
+        token = fields.text("token") or fields.text("access_token") or ""
+        # RFC 6750, 2.1: nothing else can stand in the header that carries it.
+        if re.fullmatch(r"[A-Za-z0-9\-._~+/]+=*", token) is None:
             raise self._denied(answer)
         return token
 
@@ -212,14 +251,22 @@ class Session:
             return
         if answer.status_code in {401, 403}:
             raise self._denied(answer)
-        answer.read()
         raise UnavailableError(
             "registry-refused",
             f"the registry {self.host} refused a request",
             why=(
                 f"{answer.request.method} {answer.request.url.path}: status {answer.status_code}",
-                answer.text[:300],
+                _start_of(answer),
             ),
+            fix="check the image reference",
+        )
+
+    def senseless(self, why: str) -> UnavailableError:
+        """What to say of an answer that no registry gives."""
+        return UnavailableError(
+            "registry-refused",
+            f"the registry {self.host} did not answer as a registry does",
+            why=(why[:300],),
             fix="check the image reference",
         )
 
@@ -241,20 +288,43 @@ class Session:
         )
 
 
+def _start_of(answer: httpx.Response) -> str:
+    """The first words of a body, without reading all of it."""
+    try:
+        body = answer.content
+    except httpx.ResponseNotRead:
+        try:
+            body = next(answer.iter_raw(), b"")
+        except httpx.HTTPError:
+            body = b""
+    return body[:300].decode("utf-8", "replace")
+
+
 def _read_whole(answer: httpx.Response) -> httpx.Response:
     """The answer with its body, which is cut where it is longer than any document may be."""
     body = bytearray()
-    for piece in answer.iter_bytes(_PIECE):
+    for piece in answer.iter_raw():
         body += piece
         if len(body) > LARGEST_MANIFEST:
             break
+    # Some compress although nobody asked them to.
+    if answer.headers.get("content-encoding", "").strip().lower() in {"gzip", "x-gzip"}:
+        body = bytearray(_inflated(bytes(body)))
+    # In Latin-1, since httpx would have other headers in ASCII alone.
     headers = [
         (name, value)
-        for name, value in answer.headers.items()
+        for name, value in answer.headers.raw
         # The length of a HEAD's answer is all that it says.
-        if name not in {"content-encoding", "transfer-encoding"}
-        and (name != "content-length" or answer.request.method == "HEAD")
+        if name.lower() not in {b"content-encoding", b"transfer-encoding"}
+        and (name.lower() != b"content-length" or answer.request.method == "HEAD")
     ]
     return httpx.Response(
         answer.status_code, headers=headers, content=bytes(body), request=answer.request
     )
+
+
+def _inflated(body: bytes) -> bytes:
+    try:
+        return zlib.decompressobj(wbits=31).decompress(body, LARGEST_MANIFEST + 1)
+    except zlib.error as error:
+        raise httpx.DecodingError(f"the body is no sound gzip: {error}") from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from lockenv.formats.debian import compare_versions
 from lockenv.lockfile.merging_request import twice_changed
@@ -186,7 +186,7 @@ def _is_newer(one: object, than: object) -> bool:
         return one.date > than.date
     try:
         versions = [Version(getattr(each, "version", "") or "0") for each in (one, than)]
-    except InvalidVersion:
+    except ValueError:
         return False
     return versions[0] > versions[1]
 

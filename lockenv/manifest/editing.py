@@ -48,14 +48,26 @@ def add_requirement(text: str, file: str, requirement: str, where: Where) -> str
     requirement = _checked(requirement, where)
     document = _document(file, _prepared(text, file, where))
     array = _array(document, file, where, make=True)
+    former = [str(member) for member in array]
     place = _same(array, requirement, where)
     if place is not None:
         array[place] = requirement
-    else:
-        if not array and not _is_inline(document, file, where):
-            array.multiline(multiline=True)
-        array.insert(_place(array, requirement), requirement)
-    return _rendered(document, file, text)
+        return _rendered(document, file, text)
+    if not array and not _is_inline(document, file, where):
+        array.multiline(multiline=True)
+    place = _place(array, requirement)
+    array.insert(place, requirement)
+    edited = _rendered(document, file, text)
+    if place == len(former) and _members(edited, file, where) != [*former, requirement]:
+        # A comment ends the last line of several members: tomlkit would write into it.
+        document = _document(file, _prepared(text, file, where))
+        _array(document, file, where, make=True).add_line(requirement)
+        edited = _rendered(document, file, text)
+    return edited
+
+
+def _members(text: str, file: str, where: Where) -> list[str]:
+    return [str(member) for member in _array(_document(file, text), file, where, make=False)]
 
 
 def remove_requirement(text: str, file: str, name: str, where: Where) -> str:

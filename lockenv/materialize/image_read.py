@@ -5,13 +5,13 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-import json
+import zlib
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 import zstandard
 
-from lockenv.errors import InputError
-from lockenv.fields import Fields
+from lockenv.errors import InputError, IntegrityError
+from lockenv.fields import Fields, parse_json
 from lockenv.formats.oci import (
     DOCKER_INDEX_TYPE,
     INDEX_TYPE,
@@ -24,6 +24,7 @@ from lockenv.formats.oci import (
     parse_manifest,
 )
 from lockenv.formats.tar import Entry, Reader, Stream
+from lockenv.formats.wheel import path_fault
 from lockenv.values import dataclass, replace
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _LARGEST_WINDOW = 1 << 27
+#: No document of an image is larger; its parser says so where one is.
+_LARGEST_DOCUMENT = 32 << 20
+#: Indexes of indexes; nobody makes more than two levels, and blobs of a folder may name each other.
+_DEEPEST_INDEX = 4
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
@@ -70,7 +75,7 @@ def image_of(manifest: bytes, digest: str, source: BlobSource, name: str) -> Fou
     """The image that a manifest describes, its blobs to be had from ``source``."""
     parsed: Manifest = parse_manifest(manifest, name)
     with source(parsed.config.digest) as file:
-        config = file.read()
+        config = file.read(_LARGEST_DOCUMENT)
     return FoundImage(
         name=name,
         config=parse_config(config, name),
@@ -121,11 +126,10 @@ class _Window(io.RawIOBase):
 
 
 def _from_layout(open_path: Callable[[str], BinaryIO], name: str, architecture: str) -> FoundImage:
-    def read(path: str) -> bytes:
+    def opened(path: str) -> BinaryIO:
         try:
-            with open_path(path) as file:
-                return file.read()
-        except FileNotFoundError:
+            return open_path(path)
+        except (OSError, ValueError):
             raise InputError(
                 "no-image",
                 f"{name} holds no OCI image layout and no docker archive",
@@ -133,13 +137,19 @@ def _from_layout(open_path: Callable[[str], BinaryIO], name: str, architecture: 
                 fix="name a layout folder, an archive of one, or a registry's reference",
             ) from None
 
+    def read(path: str) -> bytes:
+        with opened(path) as file:
+            return file.read(_LARGEST_DOCUMENT)
+
     try:
         with open_path("index.json") as file:
-            index = parse_index(file.read(), name)
+            index = parse_index(file.read(_LARGEST_DOCUMENT), name)
     except FileNotFoundError:
-        return _from_docker(open_path, read("manifest.json"), name)
+        return _from_docker(opened, read("manifest.json"), name)
     fitting = [one for one in index.manifests if one.architecture in {architecture, ""}]
-    while fitting and fitting[0].media_type in {INDEX_TYPE, DOCKER_INDEX_TYPE}:
+    for _ in range(_DEEPEST_INDEX):
+        if not fitting or fitting[0].media_type not in {INDEX_TYPE, DOCKER_INDEX_TYPE}:
+            break
         inner = parse_index(read(blob_path(fitting[0].digest)), name)
         fitting = [one for one in inner.manifests if one.architecture in {architecture, ""}]
     if not fitting:
@@ -149,24 +159,34 @@ def _from_layout(open_path: Callable[[str], BinaryIO], name: str, architecture: 
             fix="build the image for this target",
         )
     digest = fitting[0].digest
-    source: BlobSource = lambda wanted: open_path(blob_path(wanted))  # noqa: E731  one expression
+    source: BlobSource = lambda wanted: opened(blob_path(wanted))  # noqa: E731  one expression
     return image_of(read(blob_path(digest)), digest, source, name)
 
 
 def _from_docker(open_path: Callable[[str], BinaryIO], text: bytes, name: str) -> FoundImage:
     """``docker save`` before version 25: layers are plain tars under names of its own."""
-    rows = json.loads(text)
+    try:
+        rows = parse_json(text)
+    except ValueError:
+        rows = None
     fields = Fields(
         rows[0] if isinstance(rows, list) and rows and isinstance(rows[0], dict) else {}
     )
-    with open_path(fields.required_text("Config")) as file:
-        config = file.read()
-    paths = fields.texts("Layers")
+    paths = (fields.required_text("Config"), *fields.texts("Layers"))
+    if fields.faults or any(path_fault(path) for path in paths):
+        raise IntegrityError(
+            "broken-image-document",
+            f"the manifest.json of {name} is none of docker's",
+            why=[fault.message for fault in fields.faults[:5]] or ["a path in it leads elsewhere"],
+            fix="make the archive again with docker save",
+        )
+    with open_path(paths[0]) as file:
+        config = file.read(_LARGEST_DOCUMENT)
     return FoundImage(
         name=name,
         config=parse_config(config, name),
         config_digest=f"sha256:{hashlib.sha256(config).hexdigest()}",
-        layers=tuple(Descriptor(media_type="", digest=path, size=0) for path in paths),
+        layers=tuple(Descriptor(media_type="", digest=path, size=0) for path in paths[1:]),
         open_blob=open_path,
     )
 
@@ -205,13 +225,32 @@ class _Whole:
         return part + self._file.read() if count < 0 else part
 
 
+class _Decoded:
+    """A decoder's bytes; IntegrityError where what it reads does not decode."""
+
+    def __init__(self, decoder: Stream) -> None:
+        self._decoder = decoder
+
+    def read(self, count: int, /) -> bytes:
+        try:
+            return self._decoder.read(count)
+        except (gzip.BadGzipFile, zlib.error, EOFError, zstandard.ZstdError) as error:
+            raise IntegrityError(
+                "broken-compression",
+                "a layer of the image cannot be decompressed",
+                why=(str(error),),
+                fix="do not use this image; ask its publisher",
+            ) from error
+
+
 def decoded_layer(file: BinaryIO) -> Stream:
     """The tar in a layer, whichever compression its first bytes show."""
     head = file.read(4)
     whole = _Whole(head, file)
     if head.startswith(_GZIP):
-        return gzip.GzipFile(fileobj=cast("BinaryIO", whole))  # it only reads
+        return _Decoded(gzip.GzipFile(fileobj=cast("BinaryIO", whole)))  # it only reads
     if head == _ZSTD:
         decoder = zstandard.ZstdDecompressor(max_window_size=_LARGEST_WINDOW)
-        return decoder.stream_reader(cast("BinaryIO", whole), read_across_frames=True)  # likewise
+        reader = decoder.stream_reader(cast("BinaryIO", whole), read_across_frames=True)  # likewise
+        return _Decoded(reader)
     return whole

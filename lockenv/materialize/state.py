@@ -269,7 +269,7 @@ def dist_infos(site_packages: Path) -> list[str]:
     """The names of the ``.dist-info`` folders, sorted."""
     try:
         names = [entry.name for entry in os.scandir(site_packages)]
-    except OSError:
+    except (OSError, ValueError):  # a name that no disk could have
         return []
     return sorted(name for name in names if name.endswith(".dist-info"))
 

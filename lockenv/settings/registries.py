@@ -6,7 +6,6 @@ Follows Docker's ``config.json`` (auths, credHelpers, credsStore) and containers
 from __future__ import annotations
 
 import base64
-import binascii
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -143,7 +142,7 @@ def _login(entry: Fields) -> RegistryLogin | None:
     username, password = entry.text("username") or "", entry.text("password") or ""
     try:
         decoded = base64.b64decode(entry.text("auth") or "", validate=True).decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # no base64, or no text
         decoded = ""
     if ":" in decoded:
         username, _, password = decoded.rstrip("\0").partition(":")

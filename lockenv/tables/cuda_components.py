@@ -6,7 +6,7 @@ import re
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from lockenv.tables.cuda_data import read_table
 from lockenv.values import dataclass, field
@@ -159,7 +159,7 @@ class Components:
         newest = max(rows, key=Version)
         try:
             same = Version(version).major == Version(newest).major
-        except InvalidVersion:
+        except ValueError:
             return None
         return max(majors) if same and majors else None
 

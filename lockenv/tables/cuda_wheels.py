@@ -6,7 +6,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from lockenv.tables.cuda_data import read_table
 from lockenv.values import dataclass
@@ -106,7 +106,7 @@ class Wheels:
         """The span that a version lies in, the first that fits the machine."""
         try:
             parsed = Version(version)
-        except InvalidVersion:
+        except ValueError:
             return None
         public = Version(parsed.public)
         for row in self.ranges:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from lockenv.errors import InputError
 from lockenv.interchange.imports import kind_of_file, parse_import
@@ -169,7 +169,7 @@ def _version_difference(
 def _same(one: str, other: str) -> bool:
     try:
         return Version(one) == Version(other)
-    except InvalidVersion:
+    except ValueError:
         return one == other
 
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from lockenv.errors import InputError, LockenvError
@@ -206,7 +206,7 @@ def _python_here(requires: str | None) -> str | None:
     here = f"{sys.version_info.major}.{sys.version_info.minor}"
     try:
         fits = requires is None or SpecifierSet(requires).contains(f"{here}.99")
-    except InvalidSpecifier:
+    except ValueError:
         fits = False
     return here if fits else None
 

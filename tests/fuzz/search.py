@@ -12,7 +12,7 @@ from tests.fuzz.mutate import mutated
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.fuzz.targets import Target
+    from tests.fuzz.target import Target
 
 #: CPU seconds that small inputs may take at the most; the usual is a thousandth of it.
 TOO_LONG = 5.0

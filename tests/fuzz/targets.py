@@ -6,11 +6,10 @@ import gzip
 import io
 import json
 import lzma
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import zstandard
 
-from lockenv.errors import LockenvError
 from lockenv.formats.contents import parse_listing as parse_contents
 from lockenv.formats.deb import open_data, parse_conffiles, read_package
 from lockenv.formats.debian import (
@@ -46,6 +45,9 @@ from lockenv.lockfile import inspect_lock, render_lock, self_check
 from lockenv.lockfile import parse_lock as parse_lock_text
 from lockenv.manifest import parse_manifest as parse_project
 from lockenv.manifest import parse_requirements
+from tests.fuzz.foreign import TARGETS as FOREIGN
+from tests.fuzz.machine import TARGETS as MACHINE
+from tests.fuzz.target import Target, text_of
 from tests.support.archives import Entry, TarEntry, lying_wheel, tar_of, zip_of
 from tests.support.debs import deb, file, folder, hard_link, link
 from tests.support.elves import elf, fatbin
@@ -53,23 +55,10 @@ from tests.support.locks import small_lock
 from tests.support.wheels import core_metadata, sdist, wheel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 #: Small archives need no more; a bomb that gets past this is found by the time it takes.
 _LIMITS = Limits(total=64 << 20, always=8 << 20)
-
-
-class Target(NamedTuple):
-    """A parser: what it is called, how it is called, where to start, and how it may refuse."""
-
-    name: str
-    parse: Callable[[bytes], object]
-    seeds: Sequence[bytes]
-    refusals: tuple[type[Exception], ...] = (LockenvError,)
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace")
 
 
 def _wheel(data: bytes) -> None:
@@ -115,7 +104,7 @@ def _decompress(ending: str) -> Callable[[bytes], object]:
 
 
 def _versions(data: bytes) -> None:
-    one, _, other = _text(data).partition("\n")
+    one, _, other = text_of(data).partition("\n")
     version_key(one)
     for operator in ("=", ">=", "<<"):
         version_fits(one, operator, other)
@@ -137,7 +126,7 @@ def _elf(data: bytes) -> None:
 
 
 def _lock(data: bytes) -> None:
-    text = _text(data)
+    text = text_of(data)
     inspect_lock(text)
     lock = parse_lock_text(text)
     self_check(lock, text)
@@ -145,15 +134,15 @@ def _lock(data: bytes) -> None:
 
 
 def _manifest(file_name: str) -> Callable[[bytes], object]:
-    return lambda data: parse_project(file_name, _text(data), load=lambda _: None)
+    return lambda data: parse_project(file_name, text_of(data), load=lambda _: None)
 
 
 def _requirements(data: bytes) -> None:
-    parse_requirements("requirements.txt", _text(data), load=lambda _: None)
+    parse_requirements("requirements.txt", text_of(data), load=lambda _: None)
 
 
 def _toml(data: bytes) -> None:
-    text = _text(data)
+    text = text_of(data)
     parse_toml("x.toml", text)
     locate(text, ("tool", "lockenv", "target", "gpu", "cuda"))
 
@@ -367,21 +356,21 @@ TARGETS = (
     Target("zip", lambda data: _drain(data, "demo.whl"), [_WHEEL, _ZIP64]),
     Target(
         "wheel-name",
-        lambda data: parse_wheel_name(_text(data)),
+        lambda data: parse_wheel_name(text_of(data)),
         [b"a-1-2b-cp311-abi3-linux.whl"],
         (ValueError,),
     ),
     Target(
-        "record", lambda data: parse_record(_text(data)), [b'"a,b",sha256=AA,1\n'], (ValueError,)
+        "record", lambda data: parse_record(text_of(data)), [b'"a,b",sha256=AA,1\n'], (ValueError,)
     ),
     Target(
         "entry-points",
-        lambda data: parse_entry_points(_text(data)),
+        lambda data: parse_entry_points(text_of(data)),
         [b"[console_scripts]\na = b:c [d]\n"],
         (ValueError,),
     ),
     Target(
-        "headers", lambda data: parse_headers(_text(data)), [b"Wheel-Version: 1.0\nTag: a\n b\n"]
+        "headers", lambda data: parse_headers(text_of(data)), [b"Wheel-Version: 1.0\nTag: a\n b\n"]
     ),
     Target("sdist", _source_members, [sdist("demo", "1.0", files={"a.py": "a"}).data, _ZIP64]),
     Target("tar", _tar, [_TAR]),
@@ -398,11 +387,11 @@ TARGETS = (
     Target("status", parse_status, [_STANZAS]),
     Target("release", parse_release, [_RELEASE], (ValueError,)),
     Target(
-        "relations", lambda data: parse_relations(_text(data)), [_STANZAS[60:140]], (ValueError,)
+        "relations", lambda data: parse_relations(text_of(data)), [_STANZAS[60:140]], (ValueError,)
     ),
     Target(
         "system-request",
-        lambda data: parse_request(_text(data)),
+        lambda data: parse_request(text_of(data)),
         [b"a=1:2-3", b"a:i386/x", b"a (>= 1) | b"],
         (ValueError,),
     ),
@@ -416,7 +405,7 @@ TARGETS = (
     Target("redistributable", parse_redistributables, [_REDISTRIBUTABLE], (RedistributableError,)),
     Target(
         "nvidia-apt",
-        lambda data: parse_apt_package(*(_text(data) + "\n").split("\n")[:2]),
+        lambda data: parse_apt_package(*(text_of(data) + "\n").split("\n")[:2]),
         [b"libnccl2\n2.1-1+cuda12.9"],
     ),
     Target("oci-index", lambda data: parse_index(data, "index.json"), [_OCI_INDEX]),
@@ -424,11 +413,11 @@ TARGETS = (
     Target("oci-config", lambda data: parse_config(data, "config"), [_OCI_CONFIG]),
     Target(
         "oci-reference",
-        lambda data: parse_reference(_text(data), "r.example"),
+        lambda data: parse_reference(text_of(data), "r.example"),
         [b"r.example:5000/a/b:c@" + _DIGEST.encode()],
         (ValueError,),
     ),
-    Target("nodes", lambda data: parse_nodes(_text(data)), [_NODES]),
+    Target("nodes", lambda data: parse_nodes(text_of(data)), [_NODES]),
     Target("toml", _toml, [_PYPROJECT]),
     Target("pyproject", _manifest("pyproject.toml"), [_PYPROJECT]),
     Target(
@@ -438,4 +427,6 @@ TARGETS = (
     ),
     Target("lock", _lock, [render_lock(small_lock()).encode()]),
     Target("requirements", _requirements, [_REQUIREMENTS]),
+    *FOREIGN,
+    *MACHINE,
 )

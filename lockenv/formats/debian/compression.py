@@ -20,7 +20,7 @@ _PIECE = 1 << 20
 
 
 class _Decoder(Protocol):
-    def decompress(self, data: bytes, /) -> bytes: ...
+    def decompress(self, data: bytes, /) -> Iterator[bytes]: ...
 
 
 class Readable(Protocol):
@@ -31,8 +31,33 @@ class Readable(Protocol):
 
 
 class _Plain:
-    def decompress(self, data: bytes, /) -> bytes:
-        return data
+    def decompress(self, data: bytes, /) -> Iterator[bytes]:
+        yield data
+
+
+class _Inflater:
+    """zlib's decoder with the manners of the others."""
+
+    def __init__(self) -> None:
+        self._decoder = zlib.decompressobj(wbits=31)
+        self._rest = b""
+
+    def decompress(self, data: bytes, most: int, /) -> bytes:
+        found = self._decoder.decompress(self._rest + data, most)
+        self._rest = self._decoder.unconsumed_tail
+        return found
+
+    @property
+    def eof(self) -> bool:
+        return self._decoder.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._rest
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._decoder.unused_data
 
 
 class _Members:
@@ -42,26 +67,27 @@ class _Members:
         self._ending = ending
         self._decoder = self._new()
 
-    def _new(self) -> lzma.LZMADecompressor | bz2.BZ2Decompressor | zlib._Decompress:
+    def _new(self) -> lzma.LZMADecompressor | bz2.BZ2Decompressor | _Inflater:
         match self._ending:
             case ".gz":
-                return zlib.decompressobj(wbits=31)
+                return _Inflater()
             case ".bz2":
                 return bz2.BZ2Decompressor()
             case _:
                 return lzma.LZMADecompressor()
 
-    def decompress(self, data: bytes, /) -> bytes:
-        parts = []
+    def decompress(self, data: bytes, /) -> Iterator[bytes]:
+        """What a piece holds, never more at once than `_PIECE`: it may hold gigabytes."""
         while data:
             if self._decoder.eof:
                 data = data.lstrip(b"\0")  # padding after a member
                 if not data:
                     break
                 self._decoder = self._new()
-            parts.append(self._decoder.decompress(data))
+            yield self._decoder.decompress(data, _PIECE)
+            while not self._decoder.eof and not self._decoder.needs_input:
+                yield self._decoder.decompress(b"", _PIECE)
             data = self._decoder.unused_data
-        return b"".join(parts)
 
     @property
     def complete(self) -> bool:
@@ -97,7 +123,7 @@ def decompressed(stream: Readable, ending: str, name: str, *, limit: int) -> Ite
 def _decoded(stream: Readable, decoder: _Decoder, name: str) -> Iterator[bytes]:
     try:
         for piece in _pieces(stream):
-            yield decoder.decompress(piece)
+            yield from decoder.decompress(piece)
     except (lzma.LZMAError, zlib.error, OSError, EOFError) as error:
         raise _broken(name, str(error)) from None
     if isinstance(decoder, _Members) and not decoder.complete:

@@ -163,7 +163,10 @@ def read_spec(found: Imported, text: str) -> None:
     version, _, build = rest.strip("= ").partition("=") if _is_exact(rest) else (rest, "", "")
     if name == "python":
         found.python = _python(version)
-        found.requires_python = None if found.python else _specifier(rest)
+        try:
+            found.requires_python = None if found.python else _specifier(rest)
+        except ValueError as error:
+            found.lose(text.strip()[:100], str(error)[:200])
     elif name in _CUDA:
         found.lose_cuda(text.strip())
     elif name in _DEBIAN:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 
 _PLAIN = re.compile(r"\d+(?:\.\d+)*(?:(?:a|b|rc|\.post|\.dev)\d+)?(?:\.\*)?\Z")
 _RELEASE = re.compile(r"(\d+(?:\.\d+)*)")
@@ -23,7 +23,7 @@ def poetry_specifier(text: str) -> str:
         found += _condition(re.sub(r"\s+", "", part))
     try:
         SpecifierSet(",".join(found))
-    except InvalidSpecifier as error:
+    except ValueError as error:
         raise ValueError(str(error)) from error
     return ",".join(found)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 
 from lockenv.manifest import parse_index_url
 from lockenv.values import replace
@@ -81,7 +81,7 @@ def _keep_python(found: Imported) -> None:
     if found.requires_python is not None:
         try:
             SpecifierSet(found.requires_python)
-        except InvalidSpecifier:
+        except ValueError:
             found.lose(f"Python {found.requires_python[:80]}", "it is no condition of PEP 440")
             found.requires_python = None
 

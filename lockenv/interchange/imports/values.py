@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from lockenv.values import dataclass, field
 
@@ -134,7 +134,7 @@ class Imported:
         """Keep a pin, or note that its version is none."""
         try:
             Version(version)
-        except InvalidVersion:
+        except ValueError:
             self.lose(f"{name} {version[:60]}", "this is no version of a Python package")
             return
         self.pins.append(Pin(name=name, version=version, marker=marker, hashes=hashes))

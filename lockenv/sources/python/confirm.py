@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from lockenv.model import Finding
 from lockenv.sources.python.locked import canonical_address
@@ -63,7 +63,7 @@ def confirm_file(fetcher: Fetcher, indexes: Indexes, locked: LockedFile) -> Iter
 def _listed(listing: Listing, locked: LockedFile) -> ListedFile | None:
     try:
         version = str(Version(locked.version))
-    except InvalidVersion:
+    except ValueError:
         version = locked.version
     if version not in listing.lines:
         return None

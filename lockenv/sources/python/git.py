@@ -74,7 +74,10 @@ def place_of_rule(rule: SourceRule) -> GitPlace:
 
 def place_of_url(url: str) -> GitPlace:
     """The place that an address ``git+URL@REVISION#subdirectory=PATH`` names (PEP 508, 610)."""
-    parts = urlsplit(url.removeprefix("git+"))
+    try:
+        parts = urlsplit(url.removeprefix("git+"))
+    except ValueError as error:
+        raise _unusable(url, str(error)) from error
     # An @ in the host part belongs to a user; the last one in the path begins the revision.
     path, at, revision = parts.path.rpartition("@")
     if not at:
@@ -94,14 +97,19 @@ def _plain(url: str) -> str:
     match = None if "://" in url else _SCP.fullmatch(url)
     if match is not None:
         url = f"ssh://{match['host']}/{match['path']}"
-    if urlsplit(url).scheme not in _SCHEMES:
-        raise InputError(
-            "unusable-address",
-            f"{redacted(url)} is no address that git is asked for",
-            why=[f"addresses begin with {', '.join(f'{scheme}:' for scheme in _SCHEMES)}"],
-            fix="correct the address",
-        )
+    if url.partition(":")[0].lower() not in _SCHEMES:
+        schemes = ", ".join(f"{scheme}:" for scheme in _SCHEMES)
+        raise _unusable(url, f"addresses begin with {schemes}")
     return url
+
+
+def _unusable(url: str, why: str) -> InputError:
+    return InputError(
+        "unusable-address",
+        f"{redacted(url)} is no address that git is asked for",
+        why=[why],
+        fix="correct the address",
+    )
 
 
 class GitRepositories:

@@ -228,3 +228,12 @@ def test_truncated_files_are_refused(ending: str) -> None:
 
     with pytest.raises(IntegrityError, match="cannot be decompressed"):
         list(decompressed(io.BytesIO(packed), ending, "x", limit=1 << 20))
+
+
+@pytest.mark.parametrize("ending", [".gz", ".xz", ".zst"])
+def test_a_small_file_that_means_gigabytes_is_read_in_small_pieces(ending: str) -> None:
+    packed = compressed(bytes(64 << 20), ending)
+
+    pieces = decompressed(io.BytesIO(packed), ending, "Packages", limit=1 << 30)
+
+    assert max(map(len, pieces)) <= 1 << 20

@@ -39,6 +39,14 @@ def test_a_requirement_goes_to_the_end_of_a_list_without_order() -> None:
     assert add_requirement(text, "lockenv.toml", "aa") == 'dependencies = ["b", "a", "aa"]\n'
 
 
+def test_a_requirement_never_ends_in_a_comment() -> None:
+    text = 'dependencies = [\n    # first\n    "a>=1", "b", # second\n]\n'
+
+    edited = add_requirement(text, "lockenv.toml", "numpy>=2")
+
+    assert edited == text.replace("# second\n", '# second\n    "numpy>=2",\n')
+
+
 def test_a_requirement_replaces_the_one_of_its_name() -> None:
     edited = add_requirement(PYPROJECT, "pyproject.toml", "Click[x]>=9")
 
