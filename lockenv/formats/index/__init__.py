@@ -13,7 +13,8 @@ from lockenv.formats.index.listing import (
     row_of,
     version_of,
 )
-from lockenv.formats.index.page import ACCEPT, normal_time, parse_files, parse_page
+from lockenv.formats.index.page import ACCEPT, parse_files, parse_page
+from lockenv.formats.index.values import normal_time
 
 __all__ = [
     "ACCEPT",

@@ -6,6 +6,7 @@ versions that matter: ``VERSION TAB FILE TAB FILE …``; U+001F separates the co
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -129,18 +130,71 @@ def group(name: str, rows: Iterable[Row], *, status: tuple[str, str], mirror: st
         text = version_of(filename, name)
         if text is not None:
             by_text.setdefault(text, []).append(row)
-    grouped: dict[Version, list[Row]] = {}
+    # Texts such as 1.0 and 1.0.0 are one version, which is written as the first of them.
+    grouped: dict[_Key, tuple[str, list[Row]]] = {}
     for text, some in by_text.items():
-        version = _version(text)
-        if version is not None:
-            grouped.setdefault(version, []).extend(some)
+        known = _canonical(text)
+        if known is not None:
+            grouped.setdefault(known[0], (known[1], []))[1].extend(some)
     lines = {
-        str(version): "\t".join([columns for _, columns in sorted(grouped[version])])
-        for version in sorted(grouped, reverse=True)
+        text: "\t".join([columns for _, columns in sorted(some)])
+        for _, (text, some) in sorted(grouped.items(), key=_first, reverse=True)
     }
     return Listing(
         versions=tuple(lines), status=status[0], status_reason=status[1], mirror=mirror, lines=lines
     )
+
+
+#: The order of versions (PEP 440) as values that compare quickly: epoch, release without the zeros
+#: at its end, pre-release, post-release, dev-release, local version.
+_Key: TypeAlias = tuple[
+    int,
+    tuple[int, ...],
+    tuple[int, int],
+    int,
+    tuple[int, int],
+    tuple[tuple[int, int, str], ...],
+]
+_FINAL, _NO_POST, _NO_DEV = (3, 0), -1, (1, 0)
+_PRE = {"a": 0, "b": 1, "rc": 2}
+#: A release that is written in the canonical way and is nothing else, as most are.
+_PLAIN = re.compile(r"(?:0|[1-9][0-9]{0,17})(?:\.(?:0|[1-9][0-9]{0,17}))*")
+
+
+def _first(item: tuple[_Key, object]) -> _Key:
+    return item[0]
+
+
+def _canonical(text: str) -> tuple[_Key, str] | None:
+    """A version's place in the order, and how it is written; None if the text is none."""
+    if _PLAIN.fullmatch(text):
+        return (0, _release(map(int, text.split("."))), _FINAL, _NO_POST, _NO_DEV, ()), text
+    version = _version(text)
+    if version is None:
+        return None
+    pre = _FINAL if version.pre is None else (_PRE[version.pre[0]], version.pre[1])
+    if version.pre is None and version.post is None and version.dev is not None:
+        pre = (-1, 0)
+    key = (
+        version.epoch,
+        _release(version.release),
+        pre,
+        _NO_POST if version.post is None else version.post,
+        _NO_DEV if version.dev is None else (0, version.dev),
+        tuple(map(_local_part, version.local.split("."))) if version.local else (),
+    )
+    return key, str(version)
+
+
+def _release(numbers: Iterable[int]) -> tuple[int, ...]:
+    found = tuple(numbers)
+    while found and not found[-1]:
+        found = found[:-1]
+    return found
+
+
+def _local_part(text: str) -> tuple[int, int, str]:
+    return (1, int(text), "") if text.isdecimal() else (0, 0, text)
 
 
 def render_listing(listing: Listing) -> bytes:

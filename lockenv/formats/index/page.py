@@ -6,11 +6,10 @@ PEP 503, 592, 629, 658, 691, 700, 714 and 792.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote, urljoin, urlsplit
+from urllib.parse import unquote
 
-from lockenv.fields import parse_json
+from lockenv.formats.index.json_page import parse_json_page
 from lockenv.formats.index.listing import (
     ListedFile,
     Listing,
@@ -20,10 +19,18 @@ from lockenv.formats.index.listing import (
     group,
     row_of,
 )
+from lockenv.formats.index.values import (
+    absolute,
+    check_version,
+    digest_of,
+    is_plain,
+    join,
+    normal_time,
+)
 from lockenv.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
 #: JSON is asked for first: it has sizes and times. HTML is what every index has.
 _API = "application/vnd.pypi.simple.v1"
@@ -31,8 +38,6 @@ ACCEPT = f"{_API}+json, {_API}+html;q=0.2, text/html;q=0.1"
 
 _JSON = {"application/vnd.pypi.simple.v1+json", "application/json"}
 _HTML = {"application/vnd.pypi.simple.v1+html", "text/html", "application/xhtml+xml"}
-#: PEP 629: a page of another major version must not be guessed at.
-_MAJOR = 1
 
 
 def parse_page(name: str, body: bytes, *, content_type: str, url: str, mirror: str = "") -> Listing:
@@ -43,7 +48,7 @@ def parse_page(name: str, body: bytes, *, content_type: str, url: str, mirror: s
     """
     kind = content_type.partition(";")[0].strip().lower()
     if kind in _JSON:
-        status, files = _parse_json(body, url)
+        status, files = parse_json_page(body, url)
     elif kind in _HTML:
         status, files = _parse_html(body.decode("utf-8", "replace"), url)
     else:
@@ -55,123 +60,10 @@ def parse_files(body: bytes, *, content_type: str, url: str) -> Sequence[Row]:
     """Every file that a page links to, of whatever project (a flat index)."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind in _JSON:
-        return _parse_json(body, url)[1]
+        return parse_json_page(body, url)[1]
     if kind in _HTML:
         return _parse_html(body.decode("utf-8", "replace"), url, flat=True)[1]
     raise ListingError(f"its content type is {kind or 'not said'}, neither JSON nor HTML")
-
-
-# -- JSON ------------------------------------------------------------------------------------------
-
-
-def _parse_json(body: bytes, url: str) -> tuple[tuple[str, str], list[Row]]:
-    try:
-        document: object = parse_json(body)
-    except ValueError as error:
-        raise ListingError(f"it is no JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise ListingError("its JSON is no object")
-    meta = document.get("meta")
-    version = meta.get("api-version") if isinstance(meta, dict) else None
-    _check_version(version if isinstance(version, str) else "1.0")
-    members = document.get("files")
-    if not isinstance(members, list):
-        raise ListingError("its JSON has no list of files")
-    files = []
-    for member in members:
-        if isinstance(member, dict):
-            row = _usual_row(member) or _json_row(member, url)
-            if row is not None:
-                files.append(row)
-    return _json_status(document.get("project-status")), files
-
-
-def _json_status(value: object) -> tuple[str, str]:
-    if not isinstance(value, dict):
-        return "active", ""
-    status, reason = value.get("status"), value.get("reason")
-    return (
-        status if isinstance(status, str) else "active",
-        reason if isinstance(reason, str) else "",
-    )
-
-
-_USUAL_NAME = re.compile(r"[A-Za-z0-9_.+!-]+")
-_USUAL_PLACE = re.compile(r"https?://[!$%'-;=@-~]*/")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-def _usual_row(member: Mapping[str, object]) -> Row | None:
-    """What the large indexes say of a file, quickly; None for whatever is out of the ordinary."""
-    name, url, hashes = member.get("filename"), member.get("url"), member.get("hashes")
-    if type(name) is not str or type(url) is not str or type(hashes) is not dict:
-        return None
-    digits = hashes.get("sha256")
-    place = url[: -len(name)]
-    if (
-        not _USUAL_NAME.fullmatch(name)
-        or not url.endswith(name)
-        or not _USUAL_PLACE.fullmatch(place)
-        or type(digits) is not str
-        or not _SHA256.fullmatch(digits)
-    ):
-        return None
-    size, time, python = (
-        member.get("size"),
-        member.get("upload-time"),
-        member.get("requires-python"),
-    )
-    yanked = member.get("yanked")
-    offered = member.get("core-metadata", member.get("dist-info-metadata"))
-    written = normal_time(time) if type(time) is str else None
-    wanted = clean(python) if type(python) is str else ""
-    length = size if type(size) is int and size >= 0 else ""
-    reason = "!" + clean(yanked) if type(yanked) is str else "!" if yanked is True else ""
-    said = _json_metadata(offered) if offered else None
-    return name, (
-        f"{name}\x1f{place}*\x1fsha256:{digits}\x1f{wanted}\x1f{length}\x1f{written or ''}"
-        f"\x1f{reason}\x1f{'' if said is None else '!' + said}"
-    )
-
-
-def _json_row(member: Mapping[str, object], base: str) -> Row | None:
-    file = _json_file(member, base)
-    return None if file is None else row_of(file)
-
-
-def _json_file(member: Mapping[str, object], base: str) -> ListedFile | None:
-    filename, url = member.get("filename"), member.get("url")
-    if not isinstance(filename, str) or not isinstance(url, str) or not _is_plain(filename):
-        return None
-    hashes, python, size = member.get("hashes"), member.get("requires-python"), member.get("size")
-    time, yanked = member.get("upload-time"), member.get("yanked")
-    offered = member.get("core-metadata", member.get("dist-info-metadata"))
-    return ListedFile(
-        filename=filename,
-        url=_join(base, url),
-        hashes=_json_hashes(hashes),
-        requires_python=python if isinstance(python, str) and python else None,
-        size=size if isinstance(size, int) and size >= 0 else None,
-        upload_time=normal_time(time) if isinstance(time, str) else None,
-        yanked=yanked if isinstance(yanked, str) else ("" if yanked is True else None),
-        metadata=_json_metadata(offered),
-    )
-
-
-def _json_hashes(value: object) -> tuple[str, ...]:
-    if not isinstance(value, dict):
-        return ()
-    found = (_digest(f"{name}:{digits}") for name, digits in value.items())
-    return tuple(sorted(text for text in found if text))
-
-
-def _json_metadata(offered: object) -> str | None:
-    if isinstance(offered, dict):
-        digits = offered.get("sha256")
-        if type(digits) is str and _SHA256.fullmatch(digits):
-            return "sha256:" + digits
-        return next((text for text in _json_hashes(offered) if text.startswith("sha256:")), "")
-    return "" if offered is True else None
 
 
 # -- HTML ------------------------------------------------------------------------------------------
@@ -216,8 +108,8 @@ def _parse_html(text: str, url: str, *, flat: bool = False) -> tuple[tuple[str, 
         found: list[Row] = []
     else:
         meta, base, (found, anchors) = _meta(text), "", _scan(text)
-    _check_version(meta.get("pypi:repository-version", "1.0"))
-    here = _address(url, base) if base else url
+    check_version(meta.get("pypi:repository-version", "1.0"))
+    here = absolute(url, base) if base else url
     files = (_html_file(anchor, here) for anchor in anchors)
     found += [row_of(file) for file in files if file is not None]
     if (
@@ -298,14 +190,14 @@ def _html_file(anchor: _Anchor, base: str) -> ListedFile | None:
     # The last part of the address is the file's name (PEP 503 wants the text to be the same).
     filename = unquote(address.partition("?")[0].rpartition("/")[2])
     # What is no distribution may be any address: a page may link to its keeper's mail.
-    if not _is_plain(filename) or not _FILE_ENDING.search(filename):
+    if not is_plain(filename) or not _FILE_ENDING.search(filename):
         return None
-    digest = _digest(fragment.partition("&")[0].replace("=", ":", 1))
+    digest = digest_of(fragment.partition("&")[0].replace("=", ":", 1))
     time = attributes.get("data-upload-time")
     offered = attributes.get("data-core-metadata", attributes.get("data-dist-info-metadata"))
     return ListedFile(
         filename=filename,
-        url=_join(base, address),
+        url=join(base, address),
         hashes=(digest,) if digest else (),
         requires_python=attributes.get("data-requires-python") or None,
         upload_time=normal_time(time) if time else None,
@@ -315,11 +207,8 @@ def _html_file(anchor: _Anchor, base: str) -> ListedFile | None:
 
 
 def _html_metadata(offered: str) -> str:
-    digest = _digest(offered.replace("=", ":", 1))
+    digest = digest_of(offered.replace("=", ":", 1))
     return digest if digest and digest.startswith("sha256:") else ""
-
-
-# -- both ------------------------------------------------------------------------------------------
 
 
 def unescape(text: str) -> str:
@@ -328,64 +217,3 @@ def unescape(text: str) -> str:
     from html import unescape as plain  # noqa: PLC0415 - start-up
 
     return plain(text)
-
-
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
-
-
-def normal_time(text: str) -> str | None:
-    """A time as RFC 3339 in UTC, cut to seconds; None if it is none."""
-    if _TIME.fullmatch(text):
-        return text[:19] + "Z"
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        return None
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _check_version(version: str) -> None:
-    major = version.partition(".")[0]
-    if not major.isdecimal() or int(major) > _MAJOR:
-        raise ListingError(
-            f"it is of version {version} of the Simple API, and 1 is the newest known"
-        )
-
-
-#: The hashes that indexes give (PEP 503, 691), by the length that each has.
-_DIGEST = re.compile(
-    r"md5:[0-9a-f]{32}|sha1:[0-9a-f]{40}|sha256:[0-9a-f]{64}"
-    r"|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}"
-)
-
-
-def _digest(text: str) -> str | None:
-    lowered = text.lower()
-    return lowered if _DIGEST.fullmatch(lowered) else None
-
-
-def _is_plain(filename: str) -> bool:
-    return bool(filename) and filename.isprintable() and not {"/", "\\"} & set(filename)
-
-
-def _join(base: str, reference: str) -> str:
-    # Most references are absolute, and joining is slow.
-    if reference.startswith(("https://", "http://")) and " " not in reference:
-        return reference if reference.isascii() else quote(reference, safe=_URL_SAFE)
-    joined = _address(base, reference.strip())
-    if urlsplit(joined).scheme not in {"https", "http", "file"}:
-        raise ListingError(f"it links to {joined[:100]!r}, which is no address of a file")
-    return quote(joined, safe=_URL_SAFE, errors="replace")
-
-
-def _address(base: str, reference: str) -> str:
-    try:
-        return urljoin(base, reference)
-    except ValueError:  # such as a bracket without its other half, where a host should be
-        raise ListingError(f"it links to {reference[:100]!r}, which is no address") from None
-
-
-#: Everything that may stand in an address as it is.
-_URL_SAFE = "%/:=&?~#+!$,;'@()*[]-._"
