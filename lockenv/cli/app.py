@@ -1,23 +1,17 @@
-"""The command line as a whole: global options, verbs that load when they run, exit statuses."""
+"""The command line as click reads it: global options, and verbs that load when they run."""
 
 from __future__ import annotations
 
 import importlib
-import signal
-import sys
-import traceback
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
-from lockenv.cli.output import Output
-from lockenv.errors import LockenvError
-from lockenv.values import dataclass, field
+from lockenv.cli.declared import Verb
+from lockenv.cli.invocation import Invocation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from lockenv.cli.remembered import Question
 
 #: Every verb with its one line of help, so that ``--help`` imports no command.
 COMMANDS = {
@@ -44,33 +38,6 @@ COMMANDS = {
     "merge-driver": "Merge locks by meaning, for git.",
     "completion": "Print a completion script for a shell.",
 }
-
-
-#: What `run` and `shell` give where they themselves fail, so that it is not the command's status.
-RUNNER_FAILED = 125
-
-
-@dataclass(slots=True)
-class Invocation:
-    """The global options of one run; a verb's own spelling of one wins over the program's.
-
-    ``question`` is the command line as one whose answer may be kept. ``runs_command`` is for the
-    verbs whose status is that of a command of the user's.
-    """
-
-    directory: str = "."
-    verbosity: int = 0
-    color: str = "auto"
-    offline: bool = False
-    cache_dir: str | None = None
-    config: str | None = None
-    output: Output = field(default_factory=Output)
-    question: Question | None = None
-    runs_command: bool = False
-
-    def refresh(self) -> None:
-        """Make the printer follow the options."""
-        self.output = Output(color=self.color, verbosity=self.verbosity)
 
 
 def _note(name: str) -> Callable[[click.Context, click.Parameter, object], None]:
@@ -166,7 +133,8 @@ class Verbs(click.Group):
         # A module cannot be called as a word of the language is.
         file = {"import": "import_"}.get(cmd_name, cmd_name.replace("-", "_"))
         module = importlib.import_module(f"lockenv.cli.commands.{file}")
-        command: click.Command = module.command
+        found = module.command
+        command: click.Command = found.as_click() if isinstance(found, Verb) else found
         taken = {option for parameter in command.params for option in parameter.opts}
         for option in global_options():
             if taken.isdisjoint(option.opts):
@@ -216,21 +184,8 @@ program = Verbs(
 )
 
 
-def _terminated(*_: object) -> NoReturn:
-    raise _Terminated
-
-
-class _Terminated(BaseException):
-    """SIGTERM arrived: unwind as for an interrupt, so that nothing stays half-written."""
-
-
-def run(  # noqa: PLR0911 - one return a kind of ending
-    arguments: Sequence[str], question: Question | None = None
-) -> int:
-    """Run a command line; the exit status of contract 5."""
-    invocation = Invocation(question=question)
-    if hasattr(signal, "SIGTERM"):
-        signal.signal(signal.SIGTERM, _terminated)
+def run_clicked(arguments: Sequence[str], invocation: Invocation) -> int:
+    """Run a command line that click reads; the exit status of contract 5."""
     try:
         result = program.main(
             args=list(arguments), prog_name="lockenv", standalone_mode=False, obj=invocation
@@ -243,29 +198,6 @@ def run(  # noqa: PLR0911 - one return a kind of ending
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except LockenvError as error:
-        invocation.output.error(error)
-        return RUNNER_FAILED if invocation.runs_command else error.status
-    except (KeyboardInterrupt, click.Abort):
-        sys.stderr.write("interrupted\n")
-        return 130
-    except _Terminated:
-        sys.stderr.write("terminated\n")
-        return 143
-    except BrokenPipeError:
-        return 141  # what a shell shows for a program that SIGPIPE ended
-    except Exception:  # noqa: BLE001 - the one place that turns a bug into status 70
-        return _bug()
+    except click.Abort:
+        raise KeyboardInterrupt from None
     return result if isinstance(result, int) else 0
-
-
-def _bug() -> int:
-    from lockenv import __version__  # noqa: PLC0415 - only for a bug
-    from lockenv.tables.addresses import ISSUES  # noqa: PLC0415 - only for a bug
-
-    traceback.print_exc()
-    sys.stderr.write(
-        f"error[bug]: lockenv {__version__} met a case that it does not understand\n"
-        f"  fix: report the lines above at {ISSUES}\n"
-    )
-    return 70

@@ -6,12 +6,16 @@ readers, type checkers and tests; in the program itself, each door is run with a
 notes where a name comes from, and the module is loaded when the name is first taken (PEP 562, done
 from outside). Nothing else changes: names, modules and their order of effects, of which a room has
 none.
+
+Some modules of the standard library are shut likewise: they are large, they are imported by name at
+the top of ours and of click's and packaging's modules, and few commands come to use them.
 """
 
 import builtins
 import sys
 from importlib import import_module
 from importlib.machinery import PathFinder, SourceFileLoader
+from threading import RLock
 from types import ModuleType
 
 #: A checker reads the types below as if they were imported; nothing is.
@@ -19,6 +23,32 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from importlib.machinery import ModuleSpec
+
+#: Modules of the standard library that are run when something of them is first asked for.
+LATE = frozenset(
+    {
+        "ast",
+        "base64",
+        "csv",
+        "difflib",
+        "dis",
+        "gzip",
+        "inspect",
+        "linecache",
+        "netrc",
+        "platform",
+        "random",
+        "shlex",
+        "shutil",
+        "subprocess",
+        "tarfile",
+        "tempfile",
+        "textwrap",
+        "tokenize",
+        "traceback",
+        "uuid",
+    }
+)
 
 
 def open_doors_late() -> None:
@@ -33,6 +63,8 @@ class _Finder:
     def find_spec(
         self, name: str, path: "Sequence[str] | None", target: "ModuleType | None" = None
     ) -> "ModuleSpec | None":
+        if name in LATE:
+            return _late_spec(name)
         if not name.startswith("lockenv."):
             return None
         spec = PathFinder.find_spec(name, path, target)
@@ -113,3 +145,66 @@ class _Door(ModuleType):
 
     def __dir__(self) -> "list[str]":
         return sorted({*self.__dict__, *self._later})
+
+
+def _late_spec(name: str) -> "ModuleSpec | None":
+    spec = PathFinder.find_spec(name)
+    if spec is not None and type(spec.loader) is SourceFileLoader:
+        spec.loader = _LateLoader(name, spec.loader.path)
+    return spec
+
+
+class _LateLoader(SourceFileLoader):
+    """Runs a module when something of it is first asked for."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__class__ = _LateModule
+
+    def run(self, module: ModuleType) -> None:
+        """Run it now."""
+        super().exec_module(module)
+
+
+class _LateModule(ModuleType):
+    """A module that was found and not run yet; it becomes an ordinary one.
+
+    Whoever asks while another thread runs it waits, so that nobody sees half of it. One lock does
+    for all: what these modules import themselves is late too, or asks for nothing late in its turn.
+    """
+
+    def __getattribute__(self, name: str) -> object:
+        if name not in _OF_EVERY_MODULE:
+            with _RUNNING:
+                _run_late(self)
+        return ModuleType.__getattribute__(self, name)  # it is an ordinary one now
+
+    def __dir__(self) -> "list[str]":
+        with _RUNNING:
+            _run_late(self)
+        return list(ModuleType.__dir__(self))
+
+
+def _run_late(module: ModuleType) -> None:
+    """Run a module that has not been run, unless this thread is about it already."""
+    spec = module.__spec__
+    loader = spec.loader if spec is not None else None
+    if not isinstance(loader, _LateLoader) or module.__name__ in _BEGUN:
+        return
+    _BEGUN.add(module.__name__)
+    try:
+        loader.run(module)
+    except BaseException:
+        _BEGUN.discard(module.__name__)
+        raise
+    module.__class__ = ModuleType
+
+
+#: What the import system knows of a module before it runs, and asks of it.
+_OF_EVERY_MODULE = frozenset(
+    {
+        *("__cached__", "__class__", "__dict__", "__doc__", "__file__", "__loader__", "__name__"),
+        *("__package__", "__path__", "__spec__"),
+    }
+)
+_BEGUN: "set[str]" = set()
+_RUNNING = RLock()

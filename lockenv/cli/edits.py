@@ -11,7 +11,7 @@ from lockenv.cli.scene import open_scene
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lockenv.cli.app import Invocation
+    from lockenv.cli.invocation import Invocation
     from lockenv.workflows.edit import EditOptions
 
 F = TypeVar("F", bound="Callable[..., object]")

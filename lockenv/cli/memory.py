@@ -26,7 +26,7 @@ from lockenv.settings import config_files
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from lockenv.cli.app import Invocation
+    from lockenv.cli.invocation import Invocation
     from lockenv.cli.remembered import Question
     from lockenv.workflows.files import Witness
     from lockenv.workflows.lock import LockOutcome

@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import click
-
+from lockenv.cli.declared import Option
 from lockenv.values import dataclass
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import ParamSpec, TypeVar
-
-    P = ParamSpec("P")
-    R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,29 +13,39 @@ class Place:
     in_image: bool
     name: str | None = None
 
-
-class _PlaceType(click.ParamType[Place]):
-    name = "place"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Place:
-        kind, colon, name = str(value).partition(":")
-        if kind == "venv" and not colon:
-            return Place(in_image=False)
-        if kind == "image" and (name or not colon):
-            return Place(in_image=True, name=name or None)
-        return self.fail(f"{value!r} is none of venv, image, image:NAME", param, ctx)
+    def __str__(self) -> str:
+        """As the command line says it."""
+        return "image" + (f":{self.name}" if self.name else "") if self.in_image else "venv"
 
 
-def place_option(command: Callable[P, R]) -> Callable[P, R]:
-    """The option, for `run` and `shell`."""
-    return click.option(
-        "--in",
-        "place",
-        type=_PlaceType(),
-        default="venv",
-        show_default=True,
-        metavar="venv|image[:NAME]",
-        help="Run in the venv, or in the root of the image (of that name).",
-    )(command)
+def _place_type() -> object:
+    import click  # noqa: PLC0415 - start-up: plain lines are read without it
+
+    class PlaceType(click.ParamType[Place]):
+        name = "place"
+
+        def convert(
+            self, value: object, param: click.Parameter | None, ctx: click.Context | None
+        ) -> Place:
+            if isinstance(value, Place):
+                return value
+            kind, colon, name = str(value).partition(":")
+            if kind == "venv" and not colon:
+                return Place(in_image=False)
+            if kind == "image" and (name or not colon):
+                return Place(in_image=True, name=name or None)
+            return self.fail(f"{value!r} is none of venv, image, image:NAME", param, ctx)
+
+    return PlaceType()
+
+
+#: The option, for `run` and `shell`.
+PLACE = Option(
+    "--in",
+    "place",
+    kind=_place_type,
+    default=Place(in_image=False),
+    show_default=True,
+    metavar="venv|image[:NAME]",
+    help="Run in the venv, or in the root of the image (of that name).",
+)

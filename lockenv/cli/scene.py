@@ -16,7 +16,7 @@ from lockenv.workflows.scene import Scene
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lockenv.cli.app import Invocation
+    from lockenv.cli.invocation import Invocation
 
 
 @contextmanager

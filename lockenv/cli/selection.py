@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-import click
-
+from lockenv.cli.declared import Option
 from lockenv.workflows.selection import AskedSelection
 
 if TYPE_CHECKING:
@@ -13,21 +12,22 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Callable[..., object]")
 
-_OPTIONS = (
-    click.option("--target", metavar="NAME", help="The target [default: this machine's]."),
-    click.option("--group", "groups", multiple=True, help="Take this group too."),
-    click.option("--only-group", "only_groups", multiple=True, help="Take this group alone."),
-    click.option("--no-group", "no_groups", multiple=True, help="Leave this group out."),
-    click.option("--extra", "extras", multiple=True, help="Take this extra too."),
-    click.option("--all-groups", is_flag=True, help="Take every group."),
-    click.option("--all-extras", is_flag=True, help="Take every extra."),
+#: As a verb for plain lines declares them.
+SELECTION = (
+    Option("--target", metavar="NAME", help="The target [default: this machine's]."),
+    Option("--group", "groups", multiple=True, help="Take this group too."),
+    Option("--only-group", "only_groups", multiple=True, help="Take this group alone."),
+    Option("--no-group", "no_groups", multiple=True, help="Leave this group out."),
+    Option("--extra", "extras", multiple=True, help="Take this extra too."),
+    Option("--all-groups", is_flag=True, help="Take every group."),
+    Option("--all-extras", is_flag=True, help="Take every extra."),
 )
 
 
 def selection_options(function: F) -> F:
-    """Add the options; the command gets their values as keyword arguments."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
+    """Add the options to a command of click's, which gets their values as keyword arguments."""
+    for option in reversed(SELECTION):
+        function = option.for_click()(function)
     return function
 
 
@@ -36,7 +36,7 @@ def _names(value: object) -> tuple[str, ...]:
 
 
 def asked_selection(values: dict[str, object]) -> AskedSelection:
-    """The value of the options that `selection_options` added."""
+    """The value of the options of `SELECTION`."""
     target = values.get("target")
     return AskedSelection(
         target=target if isinstance(target, str) else None,

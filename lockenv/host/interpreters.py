@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from lockenv.errors import HostError, InputError
 from lockenv.fields import Fields
+from lockenv.patterns import pattern
 from lockenv.values import asdict, dataclass
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ print(json.dumps({
 """
 #: Seconds; an interpreter answers within a tenth of one, on a busy machine within a few.
 _PATIENCE = 20
-_VERSION = re.compile(r"(?P<minor>\d+\.\d+)\.\d+(?:(?:a|b|rc)\d+)?")
+_VERSION = pattern(r"(?P<minor>\d+\.\d+)\.\d+(?:(?:a|b|rc)\d+)?")
 
 
 class Memory(Protocol):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import re
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from pathlib import Path
 from lockenv.model import PLATFORMS, Finding, Target
 from lockenv.values import dataclass
 
-#: What `platform.machine()` says, in our words.
+#: What systems call their machines, in our words.
 _MACHINES = {"amd64": "x86_64", "x86_64": "x86_64", "arm64": "aarch64", "aarch64": "aarch64"}
 
 
@@ -29,12 +28,15 @@ class Machine:
 
 def machine_here() -> Machine:
     """This machine."""
-    machine = _MACHINES.get(platform.machine().lower(), platform.machine().lower())
-    if sys.platform == "darwin":
+    if sys.platform in {"darwin", "win32"}:
+        import platform  # noqa: PLC0415 - start-up: it is large, and Linux needs it not
+
+        machine = _our_word(platform.machine())
+        if sys.platform == "win32":
+            return Machine(platform=f"windows-{machine}")
         name = "arm64" if machine == "aarch64" else machine
         return Machine(platform=f"macos-{name}", level=platform.mac_ver()[0])
-    if sys.platform == "win32":
-        return Machine(platform=f"windows-{machine}")
+    machine = _our_word(os.uname().machine)
     glibc = _glibc()
     if glibc:
         return Machine(platform=f"linux-{machine}", level=glibc)
@@ -42,6 +44,10 @@ def machine_here() -> Machine:
     if musl:
         return Machine(platform=f"linux-{machine}-musl", level=musl)
     return Machine(platform=f"{sys.platform}-{machine}")
+
+
+def _our_word(machine: str) -> str:
+    return _MACHINES.get(machine.lower(), machine.lower())
 
 
 def _glibc() -> str:

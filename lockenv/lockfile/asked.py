@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
 from lockenv.lockfile.requirements import parsed_requirement
+from lockenv.patterns import pattern
 from lockenv.values import dataclass
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterable, Iterator, Sequence
 
     from packaging.requirements import Requirement
 
     from lockenv.model import CudaFacts, LockedTarget, Origin
 
-_PLACEHOLDER = re.compile(r"\{cuda\.([a-z-]+)\}")
+_PLACEHOLDER = pattern(r"\{cuda\.([a-z-]+)\}")
 
 
 @dataclass(frozen=True, slots=True)

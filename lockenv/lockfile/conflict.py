@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
+from lockenv.patterns import pattern
+
 #: Git's markers: seven characters at the start of a line. The lock itself never has such a line.
-_MARKER = re.compile(r"^(<{7}|>{7}|\|{7}|={7})(?: .*)?\r?$", re.MULTILINE)
+_MARKER = pattern(r"^(<{7}|>{7}|\|{7}|={7})(?: .*)?\r?$", re.MULTILINE)
 
 
 def has_markers(text: str) -> bool:

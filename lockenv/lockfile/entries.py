@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from lockenv.lockfile import values
@@ -20,15 +19,16 @@ from lockenv.model import (
     LockedTarget,
     VcsPin,
 )
+from lockenv.patterns import pattern
 
 if TYPE_CHECKING:
     from lockenv.fields import Fields
 
 PYTHON_SOURCES = frozenset({"standalone", "debian", "host"})
-_PYTHON = re.compile(r"3\.\d{1,3}(\.\d{1,4}((a|b|rc)\d{1,3})?)?\Z")
-_LEVEL = re.compile(r"\d{1,3}\.\d{1,3}\Z")
+_PYTHON = pattern(r"3\.\d{1,3}(\.\d{1,4}((a|b|rc)\d{1,3})?)?\Z")
+_LEVEL = pattern(r"\d{1,3}\.\d{1,3}\Z")
 _LIBCS = frozenset(DEFAULT_LEVELS) - {""}
-_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?\Z")
+_COMMIT = pattern(r"[0-9a-f]{40}([0-9a-f]{24})?\Z")
 
 _TARGET_KEYS = frozenset(
     [

@@ -6,11 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 from lockenv.formats.toml import locate
+from lockenv.patterns import pattern
 
 if TYPE_CHECKING:
     from lockenv.fields import KeyPath
 
-_HEADER = re.compile(r"^\[\[([a-z-]+)\]\]", re.MULTILINE)
+_HEADER = pattern(r"^\[\[([a-z-]+)\]\]", re.MULTILINE)
 #: So many faults get their exact line, each at the cost of a walk over the text; a document with
 #: more is broken as a whole, and the line of the entry will do.
 _EXACT = 20

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, TypeVar
 
 from lockenv.errors import FaultsError, InputError, IntegrityError, LockenvError
@@ -22,6 +21,7 @@ from lockenv.lockfile.system_entries import (
 )
 from lockenv.lockfile.writer import is_writable
 from lockenv.model import LOCK_NAME, LOCK_VERSION, Finding, Lock
+from lockenv.patterns import pattern
 from lockenv.values import dataclass
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 #: A lock of ten thousand packages has about 20 MB; what is larger is no lock.
 SIZE_LIMIT = 128 * 1024 * 1024
-_VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})\Z")
+_VERSION = pattern(r"(\d{1,6})\.(\d{1,6})\Z")
 _KEYS = (
     "lock-version",
     "request",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from lockenv.lockfile import values
@@ -17,14 +16,15 @@ from lockenv.model import (
     Preference,
     RecordedImage,
 )
+from lockenv.patterns import pattern
 
 if TYPE_CHECKING:
     from lockenv.fields import Fields
 
 #: A key's fingerprint: 40 hexadecimal digits for version 4 of OpenPGP, 64 for version 6.
-_FINGERPRINT = re.compile(r"([0-9A-F]{40}|[0-9A-F]{64})\Z")
+_FINGERPRINT = pattern(r"([0-9A-F]{40}|[0-9A-F]{64})\Z")
 #: An image reference: what a registry accepts, no blank and nothing that a shell or a path heeds.
-_REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*\Z")
+_REFERENCE = pattern(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*\Z")
 _ARCHIVE_KEYS = frozenset(
     [
         "name",

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from binascii import crc_hqx
 from typing import TYPE_CHECKING, TypeAlias
+
+from lockenv.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
+_BARE = pattern(r"[A-Za-z0-9_-]+\Z")
 #: What a basic string may hold as it is. All else is escaped: whether a character is printable
 #: differs between Unicode versions, and a right-to-left mark must not deceive a reviewer.
-_PLAIN = re.compile(r"[ !#-\[\]-~]*\Z")
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z")
+_PLAIN = pattern(r"[ !#-\[\]-~]*\Z")
+_MOMENT = pattern(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z")
 _SHORT = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 
 

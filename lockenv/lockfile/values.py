@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lockenv.model import Artifact, Digest, parse_digest
+from lockenv.patterns import pattern
 
 if TYPE_CHECKING:
     from lockenv.fields import Fields
@@ -18,17 +19,17 @@ if TYPE_CHECKING:
 NO_DIGEST = Digest("sha256", "0" * 64)
 
 #: A normalised project name (PEP 503); with dots and plus signs, a Debian package's.
-PYTHON_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
-SYSTEM_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]*\Z")
+PYTHON_NAME = pattern(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
+SYSTEM_NAME = pattern(r"[a-z0-9][a-z0-9+.-]*\Z")
 #: Versions end up in file names and messages: no slash, no blank.
-PYTHON_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+!_-]*\Z")
-SYSTEM_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+:~-]*\Z")
-WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*\Z")
-_FILE_NAME = re.compile(r"[!-.0-\[\]-~]{1,255}\Z")
-_PATH = re.compile(r"[ -\[\]-~\u00a0-\U0010ffff]{1,4096}\Z")
+PYTHON_VERSION = pattern(r"[A-Za-z0-9][A-Za-z0-9.+!_-]*\Z")
+SYSTEM_VERSION = pattern(r"[A-Za-z0-9][A-Za-z0-9.+:~-]*\Z")
+WORD = pattern(r"[A-Za-z0-9][A-Za-z0-9._+-]*\Z")
+_FILE_NAME = pattern(r"[!-.0-\[\]-~]{1,255}\Z")
+_PATH = pattern(r"[ -\[\]-~\u00a0-\U0010ffff]{1,4096}\Z")
 #: ``scheme://rest`` or ``file:path``; no blank, no control character, no backslash.
-_URL = re.compile(r"(?:[a-z][a-z0-9+.-]*://|file:)[!-\[\]-~]+\Z")
-_CREDENTIALS = re.compile(r"[a-z][a-z0-9+.-]*://[^/@]*:[^/@]*@|https?://[^/@]*@")
+_URL = pattern(r"(?:[a-z][a-z0-9+.-]*://|file:)[!-\[\]-~]+\Z")
+_CREDENTIALS = pattern(r"[a-z][a-z0-9+.-]*://[^/@]*:[^/@]*@|https?://[^/@]*@")
 _STRONG = frozenset({"sha256", "sha384", "sha512"})
 _ARTIFACT_KEYS = frozenset({"name", "url", "upload-time", "size", "hashes", "targets"})
 

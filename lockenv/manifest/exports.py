@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, TypeAlias
 
 from lockenv.fields import nearest
@@ -10,6 +9,7 @@ from lockenv.manifest import keys
 from lockenv.manifest.document import is_relative
 from lockenv.manifest.targets import complain_unknown, read_names
 from lockenv.model import EXPORT_FORMATS, Export
+from lockenv.patterns import pattern
 
 if TYPE_CHECKING:
     from lockenv.fields import Fields
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Option: TypeAlias = "str | int | bool | tuple[str, ...]"
 
 #: PEP 751: the names that installers look for.
-_PYLOCK = re.compile(r"pylock(\.[^./]+)?\.toml")
+_PYLOCK = pattern(r"pylock(\.[^./]+)?\.toml")
 
 #: The kind of each option's value: text, texts (given more than once), number, flag.
 OPTION_KINDS = {

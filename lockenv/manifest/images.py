@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from lockenv.manifest import keys
 from lockenv.manifest.targets import Selections, check_label, complain_unknown, read_names
 from lockenv.manifest.words import parse_port, parse_variable
 from lockenv.model import PLATFORMS, Image
+from lockenv.patterns import pattern
 from lockenv.values import dataclass
 
 if TYPE_CHECKING:
+    import re
+
     from lockenv.fields import Fields
     from lockenv.manifest.document import Document
     from lockenv.model import System, TargetTable
 
 #: A reference as registries take it: [host[:port]/]path[:tag][@digest].
-_REFERENCE = re.compile(
+_REFERENCE = pattern(
     r"(?:[A-Za-z0-9.-]+(?::\d+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*"
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
 )
 #: OCI image configuration: user, uid, user:group, uid:gid.
-_USER = re.compile(r"[a-z_][a-z0-9_-]*(?::[a-z_0-9][a-z0-9_-]*)?|\d+(?::\d+)?")
+_USER = pattern(r"[a-z_][a-z0-9_-]*(?::[a-z_0-9][a-z0-9_-]*)?|\d+(?::\d+)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

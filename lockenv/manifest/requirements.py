@@ -29,6 +29,7 @@ from lockenv.manifest.words import (
     suggest_requirement,
 )
 from lockenv.model import Ask, Origin, SourceRule
+from lockenv.patterns import pattern
 from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
@@ -36,11 +37,11 @@ if TYPE_CHECKING:
 
     from packaging.requirements import Requirement
 
-_COMMENT = re.compile(r"(^|\s+)#.*$")
-_VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
-_ADDRESS = re.compile(r"(?:(?:git|hg|svn|bzr)\+|https?:|file:)")
-_LOCAL = re.compile(r"\.{1,2}(?:/|\[|#|$)|/|[^\s;@\[]+/|[^\s;@]+\.(?:whl|zip|tar\.gz)(?:\[|#|$)")
-_EXTRAS = re.compile(r"\[([A-Za-z0-9._,\s-]+)\]$")
+_COMMENT = pattern(r"(^|\s+)#.*$")
+_VARIABLE = pattern(r"\$\{[A-Z0-9_]+\}")
+_ADDRESS = pattern(r"(?:(?:git|hg|svn|bzr)\+|https?:|file:)")
+_LOCAL = pattern(r"\.{1,2}(?:/|\[|#|$)|/|[^\s;@\[]+/|[^\s;@]+\.(?:whl|zip|tar\.gz)(?:\[|#|$)")
+_EXTRAS = pattern(r"\[([A-Za-z0-9._,\s-]+)\]$")
 
 #: Options that change nothing about a lock.
 _HARMLESS = ("--require-hashes", "--prefer-binary", "--no-cache-dir")

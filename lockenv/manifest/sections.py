@@ -7,16 +7,16 @@ empty line above them.
 from __future__ import annotations
 
 import json
-import re
 import tomllib
 from typing import TYPE_CHECKING
 
 from lockenv.formats.toml import headers
+from lockenv.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_BARE = pattern(r"[A-Za-z0-9_-]+")
 
 
 def with_key(

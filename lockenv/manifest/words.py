@@ -11,24 +11,26 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import InvalidName, canonicalize_name
 from packaging.version import Version
 
-_PYTHON = re.compile(r"3\.(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})(?:(?:a|b|rc)\d{1,2})?)?t?")
-_AGE = re.compile(r"\s*(\d{1,5})\s*(hour|day|week)s?\s*")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_TIME = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(?:\.\d+)?([Zz]|[+-]\d{2}:\d{2})")
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
-_LEVEL = re.compile(r"[1-9]\d?\.\d{1,2}")
-_PORT = re.compile(r"(\d{1,5})(?:/(tcp|udp|sctp))?")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+from lockenv.patterns import pattern
+
+_PYTHON = pattern(r"3\.(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})(?:(?:a|b|rc)\d{1,2})?)?t?")
+_AGE = pattern(r"\s*(\d{1,5})\s*(hour|day|week)s?\s*")
+_DATE = pattern(r"\d{4}-\d{2}-\d{2}")
+_TIME = pattern(r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(?:\.\d+)?([Zz]|[+-]\d{2}:\d{2})")
+_NAME = pattern(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_LEVEL = pattern(r"[1-9]\d?\.\d{1,2}")
+_PORT = pattern(r"(\d{1,5})(?:/(tcp|udp|sctp))?")
+_VARIABLE = pattern(r"[A-Za-z_][A-Za-z0-9_]*")
 _DEBIAN_NAME = r"[a-z0-9][a-z0-9+.-]+"
 #: One alternative of a relation (Debian Policy 7.1), or apt's ``name=version`` and ``name/suite``.
-_ALTERNATIVE = re.compile(
+_ALTERNATIVE = pattern(
     rf"{_DEBIAN_NAME}(?::[a-z0-9-]+)?"
     r"(?:\s*\(\s*(?:<<|<=|=|>=|>>)\s*[A-Za-z0-9.+:~-]+\s*\)|=[A-Za-z0-9.+:~-]+|/[a-z0-9.-]+)?"
 )
 
 #: What a name in a target's dependencies may leave to the resolver.
 PLACEHOLDERS = ("cuda.major",)
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_PLACEHOLDER = pattern(r"\{([^{}]*)\}")
 
 
 def parse_python(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NoReturn
 
 from lockenv.errors import IntegrityError
@@ -19,6 +18,7 @@ from lockenv.formats.wheel import (
 )
 from lockenv.materialize.values import PlacedFile, VenvPython, WantedPackage, written_file
 from lockenv.model import Overlaps
+from lockenv.patterns import pattern
 from lockenv.values import dataclass
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _OWN_SCRIPTS = frozenset(
     {"activate", "activate.fish", "activate.csh", "activate.ps1", "activate.bat", "deactivate.bat"}
 )
 #: What stands where the interpreter does: ``python``, ``python3.13t``, ``pythonw.exe``.
-_PYTHON = re.compile(r"pythonw?(?:\d+(?:\.\d+)*t?)?(?:\.exe)?")
+_PYTHON = pattern(r"pythonw?(?:\d+(?:\.\d+)*t?)?(?:\.exe)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

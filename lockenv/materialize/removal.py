@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from typing import TYPE_CHECKING
 
 from lockenv.errors import InputError
 from lockenv.formats.wheel import RecordRow, parse_record
+from lockenv.patterns import pattern
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lockenv.materialize.undo import Undo
 
 #: The compiled form of a module: ``name.cpython-311.pyc``, ``name.cpython-311.opt-1.pyc``.
-_COMPILED = re.compile(r"(?P<module>.+?)\.[a-z]+-\d+t?(?:\.opt-\w+)?\.pyc")
+_COMPILED = pattern(r"(?P<module>.+?)\.[a-z]+-\d+t?(?:\.opt-\w+)?\.pyc")
 
 
 def read_record(root: str, package: InstalledPackage, layout: Layout) -> tuple[RecordRow, ...]:

@@ -29,10 +29,10 @@ class Undo:
         self._attic = f"{tree.root}/{ATTIC}"
         self._state = f"{tree.root}/{STATE_NAME}"
         self._moved: list[str] = []
-        shutil.rmtree(self._attic, ignore_errors=True)
+        self.done()
         try:
             os.mkdir(self._attic)  # noqa: PTH102 - strings, as in tree
-            with contextlib.suppress(FileNotFoundError):
+            if os.path.exists(self._state):  # noqa: PTH110 - strings, as in tree
                 shutil.copyfile(self._state, f"{self._attic}/state")
         except BaseException:
             self.done()
@@ -79,4 +79,9 @@ class Undo:
 
     def done(self) -> None:
         """Throw away what was taken out."""
-        shutil.rmtree(self._attic, ignore_errors=True)
+        try:
+            os.rmdir(self._attic)  # noqa: PTH106 - likewise; empty in most cases
+        except FileNotFoundError:
+            return
+        except OSError:
+            shutil.rmtree(self._attic, ignore_errors=True)

@@ -12,7 +12,6 @@ import contextlib
 import hashlib
 import json
 import os
-import re
 import shutil
 import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,6 +22,7 @@ from lockenv.errors import IntegrityError, LockenvError
 from lockenv.formats.wheel import Command, Member, Wheel, check_content, read_wheel, stream_member
 from lockenv.materialize.disk import disk_errors
 from lockenv.model import SILENT, Digest, Progress
+from lockenv.patterns import pattern
 from lockenv.values import dataclass
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _PORTION_MEMBERS = 1500
 _FILE_MODE = 0o444
 _EXECUTABLE_MODE = 0o555
 #: Scripts can be run, also where the archive was made on a system without such a bit.
-_SCRIPT = re.compile(r"[^/]+\.data/scripts/")
+_SCRIPT = pattern(r"[^/]+\.data/scripts/")
 
 
 class StoredFile(NamedTuple):

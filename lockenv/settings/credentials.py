@@ -6,9 +6,9 @@ error. No method here shows one.
 
 from __future__ import annotations
 
+import netrc
 import re
 from importlib import import_module
-from netrc import NetrcParseError, netrc
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
@@ -138,11 +138,13 @@ def read_netrc(environ: Mapping[str, str], *, home: Path) -> tuple[dict[str, Log
     named = environ.get("NETRC")
     files = [Path(named)] if named else [home / ".netrc", home / "_netrc"]
     for file in files:
+        if not file.exists():
+            continue  # nor is the reader loaded
         try:
-            entries = netrc(str(file))
+            entries = netrc.netrc(str(file))
         except (FileNotFoundError, NotADirectoryError):
             continue
-        except NetrcParseError as error:
+        except netrc.NetrcParseError as error:
             return {}, f"{file}:{error.lineno}: {error.msg}"
         except (OSError, UnicodeDecodeError) as error:
             return {}, f"{file}: {type(error).__name__}"

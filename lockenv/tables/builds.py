@@ -9,11 +9,11 @@ the same below ``python/install``).
 from __future__ import annotations
 
 import json
-import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from lockenv.patterns import pattern
 from lockenv.tables.addresses import PYTHON_BUILDS
 from lockenv.values import dataclass
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 VersionKey = tuple[int, int, int, int, int]
 
 #: CPython's own spelling of a version: three numbers, then perhaps a, b or rc with a number.
-_VERSION = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?:(a|b|rc)(\d{1,3}))?")
+_VERSION = pattern(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?:(a|b|rc)(\d{1,3}))?")
 _STAGES = {"a": 0, "b": 1, "rc": 2, None: 3}
-_SPEC = re.compile(r"(\d{1,3}(?:\.\d{1,3}(?:\.\d{1,3}(?:(?:a|b|rc)\d{1,3})?)?)?)(?:\.\*)?(t?)")
+_SPEC = pattern(r"(\d{1,3}(?:\.\d{1,3}(?:\.\d{1,3}(?:(?:a|b|rc)\d{1,3})?)?)?)(?:\.\*)?(t?)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

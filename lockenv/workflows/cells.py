@@ -6,7 +6,6 @@ the former lock, whose interpreter stays as long as the manifest admits it.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
@@ -25,6 +24,7 @@ from lockenv.model import (
     TargetTable,
     sha256,
 )
+from lockenv.patterns import pattern
 from lockenv.tables.builds import newest_build
 from lockenv.values import dataclass, replace
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from lockenv.model import Lock, LockedSystemPackage
     from lockenv.tables.builds import Build
 
-_SPEC = re.compile(r"^(\d+\.\d+(?:\.\d+(?:(?:a|b|rc)\d+)?)?)(t?)$")
+_SPEC = pattern(r"^(\d+\.\d+(?:\.\d+(?:(?:a|b|rc)\d+)?)?)(t?)$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from lockenv.errors import HostError, InputError
 from lockenv.model import Wanted
+from lockenv.patterns import pattern
 from lockenv.values import dataclass
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 _NVCC_WHEEL = "nvidia-cuda-nvcc"
 #: Where the wheels of CUDA 13 and later have their parts, below site-packages.
 _WHEELS = "nvidia/cu[0-9][0-9]"
-_SHARED = re.compile(r"(.+\.so)\.\d")
+_SHARED = pattern(r"(.+\.so)\.\d")
 _NEWEST_GCC, _OLDEST_GCC = 30, 8
 
 

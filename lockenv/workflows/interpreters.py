@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from lockenv.host import (
 )
 from lockenv.materialize import InterpreterArchive, VenvPython, materialize_interpreter
 from lockenv.model import Wanted
+from lockenv.patterns import pattern
 from lockenv.workflows.network import open_network
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lockenv.model import Artifact, LockedInterpreter
     from lockenv.workflows.scene import Scene
 
-_MINOR = re.compile(r"\d+\.\d+(t?)")
+_MINOR = pattern(r"\d+\.\d+(t?)")
 
 
 def is_path(python: str) -> bool:

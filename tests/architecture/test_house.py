@@ -18,6 +18,7 @@ PACKAGE = ROOT / "lockenv"
 #: Each room with its floor. On floor 2 the order is: fields, then formats and tables, then model.
 FLOORS = {
     "values": 0.9,
+    "patterns": 0.9,
     "errors": 1,
     "fields": 2.0,
     "formats": 2.1,
@@ -40,6 +41,7 @@ FLOORS = {
 #: Rooms where the same question has the same answer everywhere, for ever.
 PURE = {
     "values",
+    "patterns",
     "errors",
     "fields",
     "formats",

@@ -32,9 +32,13 @@ BECOMING = {"lockenv.workflows", "lockenv.workflows.variables"}
 #: Rooms, doors or modules of the house that a command may load; a name stands for all below it.
 HELP = {
     "lockenv.cli.app",
+    "lockenv.cli.declared",
     "lockenv.cli.doors",
+    "lockenv.cli.invocation",
     "lockenv.cli.output",
+    "lockenv.cli.running",
     "lockenv.errors",
+    "lockenv.patterns",
     "lockenv.values",
 }
 CHECK = {
@@ -46,6 +50,7 @@ CHECK = {
     "lockenv.lockfile",
     "lockenv.manifest",
     "lockenv.model",
+    "lockenv.patterns",
     "lockenv.settings",
     "lockenv.tables.addresses",
     "lockenv.tables.builds",
@@ -86,6 +91,8 @@ SELDOM = {
 }
 #: Libraries that are not the standard one's: what each command may load of them.
 LIBRARIES = {"click", "packaging"}
+#: Verbs whose plain lines are read without click.
+TYPED_ALL_DAY = (["check"], ["sync", "-q"], ["lock"], ["run", "true"])
 #: For unpacking wheels: the quickest inflate there is, and small.
 UNPACKING = {"isal"}
 #: The standard library's heavy ones that a start has no need of.
@@ -169,6 +176,13 @@ def test_a_run_loads_what_its_sync_loads(user: User) -> None:
     seen = watched(user, "run", "true", variables={"CI": "1"})
 
     assert not strangers(seen, SYNC)
+
+
+@pytest.mark.parametrize("words", TYPED_ALL_DAY)
+def test_a_plain_line_is_read_without_click(user: User, words: list[str]) -> None:
+    seen = watched(user, *words, variables={"CI": "1"})
+
+    assert "click" not in seen.modules
 
 
 def test_a_lock_that_stands_is_found_right_without_the_network(user: User) -> None:

@@ -58,7 +58,7 @@ class Seen:
     @property
     def is_remembered(self) -> bool:
         """Whether the answer was given before the command line was read."""
-        return "click" not in self.modules
+        return "lockenv.cli.running" not in self.modules
 
     def foreign(self, *, allowed: set[str]) -> set[str]:
         """The tops of the modules loaded, without those allowed (whole names count too)."""

@@ -9,7 +9,7 @@ import click
 from lockenv.cli.edits import edit_options, finish_edit
 
 if TYPE_CHECKING:
-    from lockenv.cli.app import Invocation
+    from lockenv.cli.invocation import Invocation
 
 
 @click.command(

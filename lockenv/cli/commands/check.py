@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
+from lockenv.cli.declared import option, verb
 from lockenv.cli.reports import print_report
 from lockenv.cli.scene import open_scene
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lockenv.cli.app import Invocation
+    from lockenv.cli.invocation import Invocation
 
 
 def report(
@@ -43,7 +42,7 @@ def report(
     return outcome.status
 
 
-@click.command(
+@verb(
     epilog="""\b
 Examples:
   lockenv check                    the gate for CI: manifest against lock
@@ -51,37 +50,34 @@ Examples:
   lockenv check --all --format github
 """
 )
-@click.option(
+@option(
     "--lock",
     "layers",
     flag_value="lock",
     multiple=True,
     help="Manifest against lock, lock against itself [default].",
 )
-@click.option(
+@option(
     "--env",
     "layers",
     flag_value="env",
     multiple=True,
     help="Lock against the environment, file by file.",
 )
-@click.option(
-    "--host", "layers", flag_value="host", multiple=True, help="Lock against this machine."
-)
-@click.option(
+@option("--host", "layers", flag_value="host", multiple=True, help="Lock against this machine.")
+@option(
     "--image", metavar="REF", help="Lock against an image: a layout, an archive or a reference."
 )
-@click.option("--all", "everything", is_flag=True, help="Lock, environment and host.")
-@click.option("--target", metavar="NAME", help="The target whose environment or image is meant.")
-@click.option("--recursive", is_flag=True, help="Check every project below this folder.")
-@click.option(
+@option("--all", "everything", is_flag=True, help="Lock, environment and host.")
+@option("--target", metavar="NAME", help="The target whose environment or image is meant.")
+@option("--recursive", is_flag=True, help="Check every project below this folder.")
+@option(
     "--format",
     "form",
-    type=click.Choice(["text", "json", "github", "sarif"]),
+    choices=("text", "json", "github", "sarif"),
     default="text",
     show_default=True,
 )
-@click.pass_obj
 def command(
     invocation: Invocation,
     *,

@@ -8,7 +8,7 @@ import click
 from click.shell_completion import get_completion_class
 
 if TYPE_CHECKING:
-    from lockenv.cli.app import Invocation
+    from lockenv.cli.invocation import Invocation
 
 
 @click.command(

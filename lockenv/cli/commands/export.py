@@ -13,7 +13,7 @@ from lockenv.model import EXPORT_FORMATS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lockenv.cli.app import Invocation
+    from lockenv.cli.invocation import Invocation
 
 #: Options of some formats; a format that has no use for one refuses it.
 _OF_FORMATS = (

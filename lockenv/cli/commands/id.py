@@ -11,7 +11,7 @@ from lockenv.cli.scene import open_scene
 from lockenv.cli.selection import asked_selection, selection_options
 
 if TYPE_CHECKING:
-    from lockenv.cli.app import Invocation
+    from lockenv.cli.invocation import Invocation
 
 
 @click.command(

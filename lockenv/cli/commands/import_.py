@@ -9,7 +9,7 @@ import click
 from lockenv.cli.scene import open_scene
 
 if TYPE_CHECKING:
-    from lockenv.cli.app import Invocation
+    from lockenv.cli.invocation import Invocation
 
 
 @click.command(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
+from lockenv.cli.declared import option, verb
 from lockenv.cli.scene import open_scene
 
 if TYPE_CHECKING:
-    from lockenv.cli.app import Invocation
+    import click
+
+    from lockenv.cli.invocation import Invocation
 
 LAYERS = ("python", "system", "cuda", "interpreter", "base")
 
@@ -22,12 +23,14 @@ def _layers(_: click.Context, parameter: click.Parameter, value: str | None) -> 
     layers = frozenset(layer.strip() for layer in value.split(","))
     unknown = sorted(layers - set(LAYERS))
     if unknown:
+        import click  # noqa: PLC0415 - start-up: plain lines are read without it
+
         message = f"'{unknown[0]}' is no layer: choose from {', '.join(LAYERS)}"
         raise click.BadParameter(message, param=parameter)
     return layers
 
 
-@click.command(
+@verb(
     epilog="""\b
 Examples:
   lockenv lock                          resolve what changed, keep all other pins
@@ -36,7 +39,7 @@ Examples:
   lockenv lock --as-of 2026-10-01       as the world was at the end of that day
 """
 )
-@click.option(
+@option(
     "--upgrade",
     is_flag=False,
     flag_value="all",
@@ -45,7 +48,7 @@ Examples:
     metavar="[LAYERS]",
     help=f"Move pins; of some layers only: {','.join(LAYERS)}.",
 )
-@click.option(
+@option(
     "-P",
     "--upgrade-package",
     "upgrade_packages",
@@ -53,30 +56,25 @@ Examples:
     metavar="NAME[==V]",
     help="Move this package (deb:NAME for all binaries of its source).",
 )
-@click.option("--as-of", metavar="DATE", help="Resolve as the world was at the end of that day.")
-@click.option(
-    "--target", "targets", multiple=True, help="Lock this target; the others stay as they are."
-)
-@click.option("--strict", is_flag=True, help="Refuse to move a pin that need not move.")
-@click.option("--dry-run", is_flag=True, help="Show the difference, write nothing.")
-@click.option(
+@option("--as-of", metavar="DATE", help="Resolve as the world was at the end of that day.")
+@option("--target", "targets", multiple=True, help="Lock this target; the others stay as they are.")
+@option("--strict", is_flag=True, help="Refuse to move a pin that need not move.")
+@option("--dry-run", is_flag=True, help="Show the difference, write nothing.")
+@option(
     "--allow-build",
     "allow_builds",
     multiple=True,
     metavar="NAME",
     help="Write into the manifest that this package may be built.",
 )
-@click.option("--explain", is_flag=True, help="Say for each moved pin what moved it.")
-@click.option(
-    "--resolver-trace", metavar="FILE", help="Write the search into FILE, for a bug report."
-)
-@click.option("--check", is_flag=True, help="The same as `lockenv check --lock`.")
-@click.option("--upgrade-format", is_flag=True, help="Write the newest lock format.")
-@click.pass_obj
+@option("--explain", is_flag=True, help="Say for each moved pin what moved it.")
+@option("--resolver-trace", metavar="FILE", help="Write the search into FILE, for a bug report.")
+@option("--check", is_flag=True, help="The same as `lockenv check --lock`.")
+@option("--upgrade-format", is_flag=True, help="Write the newest lock format.")
 def command(  # noqa: PLR0913 - one parameter an option, as click calls it
     invocation: Invocation,
     *,
-    upgrade: frozenset[str],
+    upgrade: frozenset[str] | None,
     upgrade_packages: tuple[str, ...],
     as_of: str | None,
     targets: tuple[str, ...],
@@ -102,7 +100,7 @@ def command(  # noqa: PLR0913 - one parameter an option, as click calls it
     from lockenv.workflows.lock import LockOptions, lock  # noqa: PLC0415 - start-up
 
     options = LockOptions(
-        upgrade=upgrade,
+        upgrade=upgrade or frozenset(),
         upgrade_packages=upgrade_packages,
         as_of=as_of,
         targets=targets,

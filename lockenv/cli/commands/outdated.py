@@ -10,7 +10,7 @@ from lockenv.cli.output import render_json
 from lockenv.cli.scene import open_scene
 
 if TYPE_CHECKING:
-    from lockenv.cli.app import Invocation
+    from lockenv.cli.invocation import Invocation
     from lockenv.workflows.outdated import Row
 
 

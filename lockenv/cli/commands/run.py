@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
-from lockenv.cli.place import place_option
+from lockenv.cli.declared import option, options, verb
+from lockenv.cli.place import PLACE
 from lockenv.cli.scene import open_scene
-from lockenv.cli.selection import asked_selection, selection_options
+from lockenv.cli.selection import SELECTION, asked_selection
 
 if TYPE_CHECKING:
-    from lockenv.cli.app import Invocation
+    from lockenv.cli.invocation import Invocation
     from lockenv.cli.place import Place
 
 
-@click.command(
-    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+@verb(
+    takes_words="words",
     epilog="""\b
 Examples:
   lockenv run python train.py
@@ -24,15 +23,13 @@ Examples:
   lockenv run --in image python -c "import torch"
 """,
 )
-@selection_options
-@click.option("--no-sync", is_flag=True, help="Use the environment as it is.")
-@click.option("--venv", metavar="DIR", help="The environment [default: .venv].")
-@click.option(
+@options(*SELECTION)
+@option("--no-sync", is_flag=True, help="Use the environment as it is.")
+@option("--venv", metavar="DIR", help="The environment [default: .venv].")
+@option(
     "--writable", multiple=True, metavar="NAME", help="Make this package private to the project."
 )
-@place_option
-@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="CMD...")
-@click.pass_obj
+@options(PLACE)
 def command(
     invocation: Invocation,
     /,

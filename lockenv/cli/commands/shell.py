@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lockenv.cli.place import place_option
+from lockenv.cli.place import PLACE
 from lockenv.cli.scene import open_scene
 from lockenv.cli.selection import asked_selection, selection_options
 
 if TYPE_CHECKING:
-    from lockenv.cli.app import Invocation
+    from lockenv.cli.invocation import Invocation
     from lockenv.cli.place import Place
 
 
@@ -25,7 +25,7 @@ Examples:
 @selection_options
 @click.option("--no-sync", is_flag=True, help="Use the environment as it is.")
 @click.option("--venv", metavar="DIR", help="The environment [default: .venv].")
-@place_option
+@PLACE.for_click()
 @click.pass_obj
 def command(
     invocation: Invocation, /, *, no_sync: bool, venv: str | None, place: Place, **selection: object

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
+from lockenv.cli.declared import option, options, verb
 from lockenv.cli.scene import open_scene
-from lockenv.cli.selection import asked_selection, selection_options
+from lockenv.cli.selection import SELECTION, asked_selection
 
 if TYPE_CHECKING:
-    from lockenv.cli.app import Invocation
+    from lockenv.cli.invocation import Invocation
     from lockenv.workflows.selection import AskedSelection
 
 
-@click.command(
+@verb(
     epilog="""\b
 Examples:
   lockenv sync                       what the lock says for this machine's target
@@ -22,25 +21,24 @@ Examples:
   lockenv sync --dry-run             the plan only
 """
 )
-@selection_options
-@click.option("--inexact", is_flag=True, help="Leave packages that the lock does not name.")
-@click.option("--no-project", is_flag=True, help="Leave the project itself out.")
-@click.option("--no-editable", is_flag=True, help="Install the project as a built wheel.")
-@click.option("--dry-run", is_flag=True, help="Show the plan, change nothing.")
-@click.option("--venv", metavar="DIR", help="The environment [default: .venv].")
-@click.option(
+@options(*SELECTION)
+@option("--inexact", is_flag=True, help="Leave packages that the lock does not name.")
+@option("--no-project", is_flag=True, help="Leave the project itself out.")
+@option("--no-editable", is_flag=True, help="Install the project as a built wheel.")
+@option("--dry-run", is_flag=True, help="Show the plan, change nothing.")
+@option("--venv", metavar="DIR", help="The environment [default: .venv].")
+@option(
     "--link-mode",
-    type=click.Choice(["auto", "reflink", "hardlink", "copy"]),
+    choices=("auto", "reflink", "hardlink", "copy"),
     help="How files come from the store.",
 )
-@click.option("--frozen", is_flag=True, help="Do not read the manifest.")
-@click.option("--from", "bundle", metavar="BUNDLE", help="Take files from a bundle made by fetch.")
-@click.option("--require-host", is_flag=True, help="Refuse a host that the lock does not fit.")
-@click.option(
+@option("--frozen", is_flag=True, help="Do not read the manifest.")
+@option("--from", "bundle", metavar="BUNDLE", help="Take files from a bundle made by fetch.")
+@option("--require-host", is_flag=True, help="Refuse a host that the lock does not fit.")
+@option(
     "--python", metavar="X.Y|PATH", help="A cell of the matrix, or another build of the same X.Y."
 )
-@click.option("--reset", is_flag=True, help="Forget the remembered selection.")
-@click.pass_obj
+@option("--reset", is_flag=True, help="Forget the remembered selection.")
 def command(  # noqa: PLR0913 - one parameter an option, as click calls it
     invocation: Invocation,
     /,

@@ -12,6 +12,7 @@ import zlib
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from lockenv.patterns import pattern
 from lockenv.values import dataclass
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 LISTING_KIND = "wheel-listing-2"
 #: No listing of a real wheel is longer: a hundred times the longest that is known.
 _LONGEST = 256 << 20
-_LIBRARY = re.compile(r"\.so(\.\d+)*$")
-_LOOKS_LIKE_CUDA = re.compile(
+_LIBRARY = pattern(r"\.so(\.\d+)*$")
+_LOOKS_LIKE_CUDA = pattern(
     r"cuda|cudnn|cublas|nccl|cutlass|flash_?attn|_gpu|gpu_|[-_.]cu\d\d|libnv|pjrt", re.IGNORECASE
 )
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from lockenv.formats.debian.versions import is_version, version_fits
+from lockenv.patterns import pattern
 
 
 class Relation(NamedTuple):
@@ -50,15 +51,15 @@ class Relation(NamedTuple):
 Alternatives: TypeAlias = tuple[Relation, ...]
 
 _NAME = r"[a-zA-Z0-9][a-zA-Z0-9+.\-_]*"
-_RELATION = re.compile(
+_RELATION = pattern(
     rf"\s*(?P<name>{_NAME})(?::(?P<qualifier>[a-z0-9\-]+))?"
     r"\s*(?:\(\s*(?P<operator><<|<=|=|>=|>>|<|>)\s*(?P<version>[^\s()]+)\s*\))?"
     r"\s*(?:\[(?P<architectures>[^\]]*)\])?"
     r"\s*(?P<profiles>(?:<[^<>]*>\s*)*)",
     re.ASCII,
 )
-_PROFILE = re.compile(r"<([^<>]*)>")
-_REQUEST = re.compile(
+_PROFILE = pattern(r"<([^<>]*)>")
+_REQUEST = pattern(
     rf"(?P<name>{_NAME})(?::(?P<qualifier>[a-z0-9\-]+))?(?P<mark>[=/])(?P<value>\S+)", re.ASCII
 )
 

@@ -6,11 +6,13 @@ import re
 from functools import lru_cache
 from typing import TypeAlias
 
+from lockenv.patterns import pattern
+
 #: What orders versions: epoch, then the parts of upstream version and revision.
 VersionKey: TypeAlias = tuple[int, tuple[tuple[str, int], ...], tuple[tuple[str, int], ...]]
 
-_PARTS = re.compile(r"([^0-9]*)([0-9]*)")
-_VALID = re.compile(r"(?:[0-9]{1,10}:)?[0-9A-Za-z.+~:-]+", re.ASCII)
+_PARTS = pattern(r"([^0-9]*)([0-9]*)")
+_VALID = pattern(r"(?:[0-9]{1,10}:)?[0-9A-Za-z.+~:-]+", re.ASCII)
 #: The longest text that is taken for a version: file names end at 255 bytes, and Python refuses to
 #: read numbers of more than 4,300 digits.
 _LONGEST = 4000

@@ -11,21 +11,23 @@ import re
 import tomllib
 from typing import TYPE_CHECKING
 
+from lockenv.patterns import pattern
+
 if TYPE_CHECKING:
     from lockenv.fields import KeyPath
 
-_BLANK = re.compile(r"[ \t]*")
+_BLANK = pattern(r"[ \t]*")
 #: White space, line ends and comments: what may stand between members of an array.
-_GAP = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_STRING = re.compile(
+_GAP = pattern(r"(?:[ \t\r\n]|#[^\n]*)*")
+_BARE_KEY = pattern(r"[A-Za-z0-9_-]+")
+_STRING = pattern(
     r'"""(?:\\.|[^\\])*?"""(?:"{0,2})'
     r"|'''.*?'''(?:'{0,2})"
     r'|"(?:\\.|[^"\\\n])*"'
     r"|'[^'\n]*'",
     re.DOTALL,
 )
-_SCALAR = re.compile(r"[^,\]}#\n]+")
+_SCALAR = pattern(r"[^,\]}#\n]+")
 
 
 def locate(text: str, path: KeyPath) -> int:

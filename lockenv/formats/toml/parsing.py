@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 
 from lockenv.errors import InputError
+from lockenv.patterns import pattern
 
 #: tomllib says where it stopped in its message; only from Python 3.14 on in attributes too.
-_PLACE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
+_PLACE = pattern(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
 def parse_toml(file: str, text: str) -> dict[str, object]:

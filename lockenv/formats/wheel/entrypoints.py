@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from lockenv.patterns import pattern
+
 #: What the system takes as the first line of a script: Linux cuts behind 127 bytes.
 LONGEST_SHEBANG = {"linux": 127, "darwin": 512}
 
-_REFERENCE = re.compile(
+_REFERENCE = pattern(
     r"(?P<module>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\s*"
     r":\s*(?P<attributes>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)\s*(?:\[[^\]]*\])?\s*"
 )
-_COMMAND = re.compile(r"[^\s\[=\x00-\x1f\x7f/\\:][^=\x00-\x1f\x7f/\\:]*")
+_COMMAND = pattern(r"[^\s\[=\x00-\x1f\x7f/\\:][^=\x00-\x1f\x7f/\\:]*")
 
 _SCRIPT = """\
 import sys

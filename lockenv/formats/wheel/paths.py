@@ -6,6 +6,8 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
+from lockenv.patterns import pattern
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -16,7 +18,7 @@ LONGEST_PART = 255
 #: Halves of characters, as JSON may spell them; bytes that are not UTF-8 are let be (PEP 383).
 _HALVES = r"\ud800-\udc7f\udd00-\udfff"
 #: What a careful look is needed for; a path without any of it is fine at a glance.
-_SUSPICIOUS = re.compile(
+_SUSPICIOUS = pattern(
     rf"[\x00-\x1f\x7f-\x9f\\{_HALVES}]|^[A-Za-z]:|^/|/$|//|(?:^|/)\.{{1,2}}(?:/|$)|^$"
 )
 

@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit, urlunsplit
 
 from lockenv.errors import HostError, InputError, LockenvError, NetworkError, UnavailableError
 from lockenv.fetch import Memo, redacted
+from lockenv.patterns import pattern
 from lockenv.values import dataclass
 
 if TYPE_CHECKING:
@@ -29,14 +30,14 @@ if TYPE_CHECKING:
 _SCHEMES = ("https", "ssh", "http", "file")
 #: A submodule may come from these whatever the repository's own address is.
 _INNER = ("https", "ssh")
-_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_SHORT = re.compile(r"[0-9a-f]{4,63}")
+_COMMIT = pattern(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_SHORT = pattern(r"[0-9a-f]{4,63}")
 #: ``user@host:path``, as ssh has it.
-_SCP = re.compile(r"(?P<host>[A-Za-z0-9_.-]+@[A-Za-z0-9_.-]+):(?P<path>[^/].*)")
+_SCP = pattern(r"(?P<host>[A-Za-z0-9_.-]+@[A-Za-z0-9_.-]+):(?P<path>[^/].*)")
 #: Seconds: a history of gigabytes takes long, a server that says nothing for ever must not.
 _PATIENCE = 3600
 #: What git says where another attempt may help.
-_PASSING = re.compile(
+_PASSING = pattern(
     r"could not resolve host|timed out|connection (?:refused|reset)|early EOF|HTTP 5\d\d"
     r"|error: 5\d\d|network is unreachable|temporary failure|unexpected disconnect",
     re.IGNORECASE,
