@@ -77,13 +77,15 @@ class Output:
 
     def findings(self, findings: Iterable[Finding]) -> None:
         """Print findings as a person reads them (contract 6), on standard output."""
-        for finding in findings:
-            head = f"{finding.severity}[{finding.code}]"
-            self.answer(f"{self.paint(head, finding.severity, sys.stdout)}: {finding.message}")
-            if finding.target:
-                self.answer(f"  target: {finding.target}")
-            if finding.fix:
-                self.answer(f"  {self.paint('fix', 'fix', sys.stdout)}: {finding.fix}")
+        from lockenv.cli.telling import paragraphs  # noqa: PLC0415 - start-up: mostly there is none
+
+        for told in paragraphs(findings, every=self.verbosity > 0):
+            head = f"{told.severity}[{told.code}]"
+            self.answer(f"{self.paint(head, told.severity, sys.stdout)}: {told.message}")
+            if told.target:
+                self.answer(f"  target: {told.target}")
+            for fix in told.fixes:
+                self.answer(f"  {self.paint('fix', 'fix', sys.stdout)}: {fix}")
 
 
 def render_json(document: Mapping[str, object]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lockenv.formats.debian import parse_os_release, parse_status
 from lockenv.model import PLATFORMS, Finding
 from lockenv.tables.external import ecosystem, mapping
-from lockenv.values import dataclass, replace
+from lockenv.values import dataclass
 from lockenv.workflows.files import read_bytes
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ _LARGEST = 64 << 20
 _MOST_NAMED = 12
 #: The roles of what was asked for, by the manifest or by a wheel.
 _ASKED = {"requested", "native-library"}
+_BASE_FIX = "use the image where the versions of the base system matter"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,34 +168,27 @@ def system_findings(lock: Lock, target: LockedTarget, host: SystemHost) -> list[
                 fix="install them with its own package manager, or use the image",
             )
         ]
-    base = [(one, version) for one, version in found.other if "base" in one.roles]
     findings = [
-        _finding("LE401", found, f"{one.name} {one.version} is not installed here", one.name)
+        _finding("LE401", found, one, f"{one.name} {one.version} is not installed here")
         for one in found.missing
     ]
     findings += [
-        _finding("LE402", found, f"{one.name} is {version} here, locked is {one.version}", one.name)
+        _finding("LE402", found, one, f"{one.name} is {version} here, locked is {one.version}")
         for one, version in found.other
-        if "base" not in one.roles
     ]
-    if base:
-        names = _shortened([one.name for one, _ in base])
-        message = f"of the base system {len(base)} packages are in other versions here: {names}"
-        findings.append(_finding("LE402", found, message))
-    findings.sort(key=lambda finding: (finding.code, finding.message))
-    # One line for all of them, told once, at the end.
-    findings[-1:] = [replace(last, fix=found.apt_line) for last in findings[-1:]]
-    return findings
+    return sorted(findings, key=lambda finding: (finding.code, finding.message))
 
 
-def _finding(code: str, found: Comparison, message: str, package: str | None = None) -> Finding:
+def _finding(code: str, found: Comparison, package: LockedSystemPackage, message: str) -> Finding:
     return Finding(
         code=code,
         message=message,
         layer="system",
         severity="warning",
         target=found.target,
-        package=package,
+        package=package.name,
+        # No advice of ours changes the base system of a machine.
+        fix=_BASE_FIX if "base" in package.roles else found.line_for([package]),
     )
 
 
