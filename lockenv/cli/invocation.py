@@ -16,7 +16,8 @@ class Invocation:
     """The global options of one run; a verb's own spelling of one wins over the program's.
 
     ``question`` is the command line as one whose answer may be kept. ``runs_command`` is for the
-    verbs whose status is that of a command of the user's.
+    verbs whose status is that of a command of the user's. ``command`` reports in a ``form``, which
+    whoever prints an error must know.
     """
 
     directory: str = "."
@@ -28,6 +29,8 @@ class Invocation:
     output: Output = field(default_factory=Output)
     question: Question | None = None
     runs_command: bool = False
+    command: str = ""
+    form: str = "text"
 
     def refresh(self) -> None:
         """Make the printer follow the options."""

@@ -81,7 +81,10 @@ class Output:
 
         for told in paragraphs(findings, every=self.verbosity > 0):
             head = f"{told.severity}[{told.code}]"
-            self.answer(f"{self.paint(head, told.severity, sys.stdout)}: {told.message}")
+            what, *why = told.message.split("\n")
+            self.answer(f"{self.paint(head, told.severity, sys.stdout)}: {what}")
+            for number, line in enumerate(why):
+                self.answer(f"  {'     ' if number else 'why: '}{line}")
             if told.target:
                 self.answer(f"  target: {told.target}")
             for fix in told.fixes:

@@ -41,7 +41,7 @@ def run(  # noqa: PLR0911 - one return a kind of ending
             return run_clicked(arguments, invocation)
         return work()
     except LockenvError as error:
-        invocation.output.error(error)
+        _tell(invocation, error)
         return RUNNER_FAILED if invocation.runs_command else error.status
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
@@ -71,6 +71,18 @@ def plain_work(arguments: Sequence[str], invocation: Invocation) -> Callable[[],
         return result if isinstance(result, int) else 0
 
     return work
+
+
+def _tell(invocation: Invocation, error: LockenvError) -> None:
+    """Print an error: for people always, and as a report where a program reads the answer."""
+    invocation.output.error(error)
+    if invocation.form == "text" or any(stream == "out" for stream, _ in invocation.output.printed):
+        return
+    from lockenv.cli.reports import print_report  # noqa: PLC0415 - only for an error
+    from lockenv.model import error_findings  # noqa: PLC0415 - likewise
+
+    found = error_findings(error)
+    print_report(invocation.output, invocation.command, found, error.status, invocation.form)
 
 
 def _terminated(*_: object) -> NoReturn:

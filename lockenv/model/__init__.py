@@ -2,7 +2,7 @@
 
 from lockenv.model.artifact import Artifact, Wanted
 from lockenv.model.digest import Digest, parse_digest, sha256
-from lockenv.model.finding import FINDING_CODES, Finding
+from lockenv.model.finding import FINDING_CODES, Finding, error_findings
 from lockenv.model.lock import (
     LOCK_NAME,
     LOCK_VERSION,
@@ -96,6 +96,7 @@ __all__ = [
     "TargetTable",
     "VcsPin",
     "Wanted",
+    "error_findings",
     "parse_digest",
     "sha256",
 ]

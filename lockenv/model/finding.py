@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
+from lockenv.errors import FaultsError
 from lockenv.values import dataclass, replace
+
+if TYPE_CHECKING:
+    from lockenv.errors import LockenvError
+
+#: How an error names its place at its beginning: ``pyproject.toml:9: …``.
+_PLACE = re.compile(r"([^\s:]+):(\d+)(?::|\s)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +36,25 @@ class Finding:
     def at(self, severity: str) -> Finding:
         """The same finding with another severity."""
         return replace(self, severity=severity)
+
+
+def error_findings(error: LockenvError, *, layer: str = "") -> tuple[Finding, ...]:
+    """An error as findings, one for each fault, for reports that programs read."""
+    faults = error.faults if isinstance(error, FaultsError) else (error,)
+    found = []
+    for fault in faults:
+        place = _PLACE.match(fault.what)
+        found.append(
+            Finding(
+                code=fault.slug,
+                message="\n".join([fault.what, *fault.why]),
+                layer=layer,
+                file=place[1] if place else None,
+                line=int(place[2]) if place else None,
+                fix=fault.fix[0] if fault.fix else "",
+            )
+        )
+    return tuple(found)
 
 
 #: Every code that ``check`` may report (contract 6), with its meaning in a few words.

@@ -33,3 +33,7 @@ CONTAINER_REGISTRY_LOGIN = "https://index.docker.io/v1/"
 BUILDER_IMAGE = "docker.io/library/python:3.12-slim-bookworm"
 #: Where to report a bug.
 ISSUES = "https://github.com/lockenv/lockenv/issues"
+#: Where the pages of the finding codes are read: ``LE101.md`` and so on.
+FINDING_PAGES = "https://github.com/lockenv/lockenv/blob/main/docs/findings/"
+#: The schema that a SARIF log says it answers.
+SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"

@@ -19,15 +19,21 @@ from lockenv.lockfile import (
     stale,
     supply_findings,
 )
-from lockenv.model import LOCK_NAME, Finding, Origin
+from lockenv.model import LOCK_NAME, Finding, Origin, error_findings
 from lockenv.values import dataclass, replace
 from lockenv.workflows.cells import expand
 from lockenv.workflows.files import read_bytes
 from lockenv.workflows.local_sources import local_lines
-from lockenv.workflows.project import Project, manifest_in, read_project
+from lockenv.workflows.project import (
+    Project,
+    find_project,
+    manifest_in,
+    place_in_repository,
+    read_project,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from lockenv.model import Ignore, Lock
     from lockenv.workflows.scene import Scene
@@ -51,11 +57,17 @@ class CheckOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckOutcome:
-    """What was found, most important first, and the status that it amounts to."""
+    """What was found, most important first, and the status that it amounts to.
+
+    ``errors`` are those of layers that could not be looked at. ``place`` is the folder, from the
+    repository's root, from which the findings name their files.
+    """
 
     findings: tuple[Finding, ...]
     status: int
     summary: str = ""
+    errors: tuple[LockenvError, ...] = ()
+    place: str = ""
 
 
 def check(scene: Scene, options: CheckOptions) -> CheckOutcome:
@@ -68,24 +80,36 @@ def check(scene: Scene, options: CheckOptions) -> CheckOutcome:
             fix="lockenv init",
         )
     findings: list[Finding] = []
-    statuses = [0]
+    errors: list[LockenvError] = []
     for folder in folders:
         inner = scene if folder is None else replace(scene, directory=folder)
+        failed: list[LockenvError] = []
         try:
-            found = check_project(inner, options)
+            found = check_project(inner, options, failed)
         except LockenvError as error:
-            if folder is None:
-                raise
-            found = [_as_finding(error)]
-            statuses.append(error.status)
+            found, failed = [], [error]
         if folder is not None:
+            found += [one for error in failed for one in error_findings(error, layer="manifest")]
             found = [_relative(finding, folder, scene.directory) for finding in found]
         findings += found
-    statuses += [status_of(finding) for finding in findings]
-    status = worst(statuses)
+        errors += failed
+    status = worst([*(error.status for error in errors), *map(status_of, findings)])
     return CheckOutcome(
-        findings=tuple(findings), status=status, summary=_summary(options, len(folders))
+        findings=tuple(findings),
+        status=status,
+        summary=_summary(options, len(folders)),
+        errors=() if options.recursive else tuple(errors),
+        place=_place(scene, options),
     )
+
+
+def _place(scene: Scene, options: CheckOptions) -> str:
+    if options.recursive:
+        return place_in_repository(scene.directory)
+    try:
+        return place_in_repository(find_project(scene.directory)[0])
+    except LockenvError:
+        return ""
 
 
 def _projects_below(top: Path) -> Iterator[Path]:
@@ -96,15 +120,6 @@ def _projects_below(top: Path) -> Iterator[Path]:
             LOCK_NAME in files or manifest_in(place) is not None
         ):
             yield place
-
-
-def _as_finding(error: LockenvError) -> Finding:
-    return Finding(
-        code=error.slug,
-        message=error.what,
-        layer="manifest",
-        fix=error.fix[0] if error.fix else "",
-    )
 
 
 def _relative(finding: Finding, folder: Path, top: Path) -> Finding:
@@ -150,8 +165,11 @@ def _summary(options: CheckOptions, projects: int) -> str:
     return f"{projects} projects: {text}" if projects > 1 else text
 
 
-def check_project(scene: Scene, options: CheckOptions) -> list[Finding]:
-    """Every finding of one project, with the manifest's severities, ignored cases left out."""
+def check_project(scene: Scene, options: CheckOptions, failed: list[LockenvError]) -> list[Finding]:
+    """Every finding of one project, with the manifest's severities, ignored cases left out.
+
+    A layer that cannot be looked at says nothing of the others: its error goes to ``failed``.
+    """
     project = read_project(scene.directory)
     findings, lock = lock_findings(project)
     if lock is not None and project.manifest.exports and not findings:
@@ -159,18 +177,11 @@ def check_project(scene: Scene, options: CheckOptions) -> list[Finding]:
 
         findings += export_findings(lock, project.manifest, project.root)
     if lock is not None and not any(status_of(finding) in {2, 4} for finding in findings):
-        if "env" in options.layers:
-            from lockenv.workflows.sync import environment_findings  # noqa: PLC0415 - start-up
-
-            findings += environment_findings(scene, project, lock, options.target)
-        if "host" in options.layers:
-            from lockenv.workflows.doctor import host_findings  # noqa: PLC0415 - start-up
-
-            findings += host_findings(scene, lock, options.target)
-        if "image" in options.layers and options.image:
-            from lockenv.workflows.image_use import image_findings  # noqa: PLC0415 - start-up
-
-            findings += image_findings(scene, project, lock, options.image, options.target)
+        for look in _looks(scene, options, project, lock):
+            try:
+                findings += look()
+            except LockenvError as error:
+                failed.append(error)
     if "lock" not in options.layers:
         findings = [
             one
@@ -178,6 +189,25 @@ def check_project(scene: Scene, options: CheckOptions) -> list[Finding]:
             if one.layer not in {"manifest", "lock", "cuda"} or _is_fatal(one)
         ]
     return judged(project, findings)
+
+
+def _looks(
+    scene: Scene, options: CheckOptions, project: Project, lock: Lock
+) -> Iterator[Callable[[], Iterable[Finding]]]:
+    """The layers below the lock that were asked for, each to be looked at by itself."""
+    if "env" in options.layers:
+        from lockenv.workflows.sync import environment_findings  # noqa: PLC0415 - start-up
+
+        yield lambda: environment_findings(scene, project, lock, options.target)
+    if "host" in options.layers:
+        from lockenv.workflows.doctor import host_findings  # noqa: PLC0415 - start-up
+
+        yield lambda: host_findings(scene, lock, options.target)
+    image = options.image
+    if "image" in options.layers and image:
+        from lockenv.workflows.image_use import image_findings  # noqa: PLC0415 - start-up
+
+        yield lambda: image_findings(scene, project, lock, image, options.target)
 
 
 def _is_fatal(finding: Finding) -> bool:

@@ -70,6 +70,14 @@ def _upwards(start: Path) -> Iterator[Path]:
             return
 
 
+def place_in_repository(folder: Path) -> str:
+    """A folder's path from the root of its repository; empty for that, and where there is none."""
+    for above in (folder, *folder.parents):
+        if is_there(above / ".git"):
+            return "" if above == folder else folder.relative_to(above).as_posix()
+    return ""
+
+
 def read_project(start: Path) -> Project:
     """Find and read the project that a folder belongs to; `FaultsError` with all its faults."""
     root, name = find_project(start)

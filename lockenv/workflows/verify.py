@@ -11,7 +11,7 @@ from lockenv.values import dataclass, field, replace
 from lockenv.workflows.check import judged, lock_findings, status_of, worst
 from lockenv.workflows.difference import lock_at
 from lockenv.workflows.network import open_network
-from lockenv.workflows.project import read_project
+from lockenv.workflows.project import place_in_repository, read_project
 from lockenv.workflows.verify_entries import Asked, entries_to_ask
 
 if TYPE_CHECKING:
@@ -49,11 +49,15 @@ class VerifyOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifyOutcome:
-    """What was found, most important first, the status, and what was asked."""
+    """What was found, most important first, the status, and what was asked.
+
+    ``place`` is the folder, from the repository's root, from which the findings name their files.
+    """
 
     findings: tuple[Finding, ...]
     status: int
     summary: str
+    place: str = ""
 
 
 @dataclass(slots=True)
@@ -152,7 +156,12 @@ def _outcome(found: _Found, project: Project, asked: str) -> VerifyOutcome:
     )
     findings = [_placed(finding, status, lines) for status, finding in rows]
     summary = f"{asked}: each is what its place lists" if not found.status else ""
-    return VerifyOutcome(findings=tuple(findings), status=found.status, summary=summary)
+    return VerifyOutcome(
+        findings=tuple(findings),
+        status=found.status,
+        summary=summary,
+        place=place_in_repository(project.root),
+    )
 
 
 def _placed(finding: Finding, status: int, lines: Mapping[tuple[str, str], int]) -> Finding:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lockenv.cli.declared import option, verb
 from lockenv.cli.reports import print_report
 from lockenv.cli.scene import open_scene
+from lockenv.model import error_findings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,12 +28,18 @@ def report(
     from lockenv.workflows.check import CheckOptions, check  # noqa: PLC0415 - start-up
     from lockenv.workflows.files import witnessed  # noqa: PLC0415 - start-up
 
+    invocation.command, invocation.form = "check", form
     options = CheckOptions(
         layers=frozenset(layers), target=target, image=image, recursive=recursive
     )
     with open_scene(invocation) as scene, witnessed() as witness:
         outcome = check(scene, options)
-    print_report(invocation.output, "check", outcome.findings, outcome.status, form)
+    told = [*outcome.findings]
+    if form != "text":
+        told += [one for error in outcome.errors for one in error_findings(error)]
+    print_report(invocation.output, "check", told, outcome.status, form, place=outcome.place)
+    for error in outcome.errors:
+        invocation.output.error(error)
     if form == "text" and outcome.status == 0:
         invocation.output.say(outcome.summary)
     if invocation.question is not None and set(layers) == {"lock"} and not recursive:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lockenv.cli.output import render_json
+from lockenv.cli.forms import format_option
+from lockenv.cli.reports import json_report
 from lockenv.cli.scene import open_scene
 
 if TYPE_CHECKING:
@@ -26,13 +27,7 @@ Examples:
 @click.argument("new", required=False, metavar="[B]")
 @click.option("--target", "targets", multiple=True, help="Given twice: compare two targets.")
 @click.option("--exit-code", is_flag=True, help="Exit with status 1 where there is a difference.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "markdown", "json"]),
-    default="text",
-    show_default=True,
-)
+@format_option("text", "markdown", "json")
 @click.pass_obj
 def command(
     invocation: Invocation,
@@ -51,10 +46,11 @@ def command(
 
     with open_scene(invocation) as scene:
         outcome = difference(scene, DiffOptions(old=old, new=new, targets=targets))
+    status = 1 if exit_code and not outcome.is_empty else 0
     if form == "json":
-        invocation.output.answer(render_json(outcome.document))
+        invocation.output.answer(json_report("diff", status, outcome.document))
     else:
         text = outcome.markdown if form == "markdown" else outcome.text
         if text:
             invocation.output.answer(text)
-    return 1 if exit_code and not outcome.is_empty else 0
+    return status

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lockenv.cli.output import render_json
+from lockenv.cli.forms import format_option
+from lockenv.cli.reports import json_report
 from lockenv.cli.scene import open_scene
 
 if TYPE_CHECKING:
@@ -29,9 +30,7 @@ Examples:
     is_flag=True,
     help="Have git merge and show locks by meaning, in this clone.",
 )
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@format_option("text", "json")
 @click.pass_obj
 def command(invocation: Invocation, *, cluster: str | None, install: bool, form: str) -> int:
     """Say what this machine can do: interpreters, libc, driver, GPUs, ways of building."""
@@ -40,7 +39,7 @@ def command(invocation: Invocation, *, cluster: str | None, install: bool, form:
     with open_scene(invocation) as scene:
         outcome = doctor(scene, DoctorOptions(cluster=cluster, install=install))
     if form == "json":
-        invocation.output.answer(render_json(outcome.document))
+        invocation.output.answer(json_report("doctor", outcome.status, outcome.document))
     else:
         for line in outcome.lines:
             invocation.output.answer(line)

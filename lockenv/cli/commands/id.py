@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lockenv.cli.output import render_json
+from lockenv.cli.forms import format_option
+from lockenv.cli.reports import json_report
 from lockenv.cli.scene import open_scene
 from lockenv.cli.selection import asked_selection, selection_options
 
@@ -23,9 +24,7 @@ Examples:
 )
 @selection_options
 @click.option("--image", metavar="NAME", is_flag=False, flag_value="", help="Of a declared image.")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@format_option("text", "json")
 @click.pass_obj
 def command(invocation: Invocation, /, *, image: str | None, form: str, **selection: object) -> int:
     """Print the environment digest: what can be installed, and nothing else, as one sha256."""
@@ -34,6 +33,6 @@ def command(invocation: Invocation, /, *, image: str | None, form: str, **select
     with open_scene(invocation) as scene:
         digest = identify(scene, asked_selection(selection), image)
     if form == "json":
-        digest = render_json({"schema": "lockenv/id/1", "status": 0, "digest": digest})
+        digest = json_report("id", 0, {"digest": digest})
     invocation.output.answer(digest)
     return 0

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lockenv.cli.output import render_json
+from lockenv.cli.forms import format_option
+from lockenv.cli.reports import json_report
 from lockenv.cli.scene import open_scene
 
 if TYPE_CHECKING:
@@ -26,9 +27,7 @@ Examples:
 @click.argument("theirs", required=False, metavar="[%B]")
 @click.argument("path", required=False, metavar="[%P]", default="lockenv.lock")
 @click.option("--textconv", metavar="FILE", help="Print a lock one line a thing, for git diff.")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@format_option("text", "json")
 @click.pass_obj
 def command(
     invocation: Invocation,
@@ -62,9 +61,8 @@ def command(
             MergeOptions(base=base or "", ours=ours or "", theirs=theirs or "", path=path),
         )
     if form == "json":
-        document = {"schema": "lockenv/merge-driver/1", "status": outcome.status}
-        document |= {"changes": list(outcome.lines), "notes": list(outcome.notes)}
-        invocation.output.answer(render_json(document))
+        document = {"changes": list(outcome.lines), "notes": list(outcome.notes)}
+        invocation.output.answer(json_report("merge-driver", outcome.status, document))
         return outcome.status
     for note in outcome.notes:
         invocation.output.note(note)

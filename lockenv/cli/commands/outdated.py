@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lockenv.cli.output import render_json
+from lockenv.cli.forms import format_option
+from lockenv.cli.reports import json_report
 from lockenv.cli.scene import open_scene
 
 if TYPE_CHECKING:
@@ -24,9 +25,7 @@ Examples:
 @click.option(
     "--target", "targets", metavar="NAME", multiple=True, help="Look at this target alone."
 )
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@format_option("text", "json")
 @click.pass_obj
 def command(invocation: Invocation, *, targets: tuple[str, ...], form: str) -> int:
     """Show what could move, per layer, and what holds it. Nothing is written."""
@@ -36,8 +35,8 @@ def command(invocation: Invocation, *, targets: tuple[str, ...], form: str) -> i
         outcome = outdated(scene, OutdatedOptions(targets=targets))
     if form == "json":
         rows = [_document(row) for row in outcome.rows]
-        document = {"schema": "lockenv/outdated/1", "status": 0, "packages": rows}
-        invocation.output.answer(render_json(document | {"notes": list(outcome.notes)}))
+        document = {"packages": rows, "notes": list(outcome.notes)}
+        invocation.output.answer(json_report("outdated", 0, document))
         return 0
     for row in outcome.rows:
         invocation.output.answer(_line(row))

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lockenv.cli.output import render_json
+from lockenv.cli.forms import format_option
+from lockenv.cli.reports import json_report
 from lockenv.cli.scene import open_scene
 
 if TYPE_CHECKING:
@@ -31,9 +32,7 @@ Examples:
     help="Turn it around: show what leads to NAME, or to everything.",
 )
 @click.option("--depth", type=click.IntRange(min=0), help="Show so many levels.")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@format_option("text", "json")
 @click.pass_obj
 def command(
     invocation: Invocation, *, target: str | None, invert: str | None, depth: int | None, form: str
@@ -43,5 +42,6 @@ def command(
 
     with open_scene(invocation) as scene:
         outcome = tree(scene, TreeOptions(target=target, invert=invert, depth=depth))
-    invocation.output.answer(render_json(outcome.document) if form == "json" else outcome.text)
+    text = json_report("tree", 0, outcome.document) if form == "json" else outcome.text
+    invocation.output.answer(text)
     return 0

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lockenv.cli.forms import format_option
 from lockenv.cli.reports import print_report
 from lockenv.cli.scene import open_scene
 
@@ -26,13 +27,7 @@ Examples:
 @click.option(
     "--target", "targets", metavar="NAME", multiple=True, help="Ask for this target alone."
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "github", "sarif"]),
-    default="text",
-    show_default=True,
-)
+@format_option("text", "json", "github", "sarif")
 @click.pass_obj
 def command(
     invocation: Invocation,
@@ -52,7 +47,8 @@ def command(
     options = VerifyOptions(since=since, available=available, targets=targets)
     with open_scene(invocation) as scene:
         outcome = verify(scene, options)
-    print_report(invocation.output, "verify", outcome.findings, outcome.status, form)
+    told, status = outcome.findings, outcome.status
+    print_report(invocation.output, "verify", told, status, form, place=outcome.place)
     if form == "text" and outcome.summary:
         invocation.output.say(outcome.summary)
     return outcome.status

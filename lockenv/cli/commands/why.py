@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lockenv.cli.output import render_json
+from lockenv.cli.forms import format_option
+from lockenv.cli.reports import json_report
 from lockenv.cli.scene import open_scene
 
 if TYPE_CHECKING:
@@ -24,9 +25,7 @@ Examples:
 )
 @click.argument("name")
 @click.option("--target", metavar="NAME", help="The target [default: all of them].")
-@click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True
-)
+@format_option("text", "json")
 @click.pass_obj
 def command(invocation: Invocation, *, name: str, target: str | None, form: str) -> int:
     """Show what asked for a package, back to the manifest's line.
@@ -38,5 +37,6 @@ def command(invocation: Invocation, *, name: str, target: str | None, form: str)
 
     with open_scene(invocation) as scene:
         outcome = why(scene, WhyOptions(name=name, target=target))
-    invocation.output.answer(render_json(outcome.document) if form == "json" else outcome.text)
+    text = json_report("why", 0, outcome.document) if form == "json" else outcome.text
+    invocation.output.answer(text)
     return 0
