@@ -81,11 +81,15 @@ class ImagePython:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectFile:
-    """A file of the project for ``/app``: its path there, and its content's place here."""
+    """A file of the project for ``/app``: its path there, and its content's place here.
+
+    A link has a ``target``, whatever that names, as git has it.
+    """
 
     path: str
     source: Path
     executable: bool = False
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

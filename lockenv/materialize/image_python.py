@@ -103,14 +103,22 @@ class PythonMaker:
         files = [
             _placed(f"app/{file.path}", file.source)._replace(is_executable=file.executable)
             for file in plan.project_files
+            if not file.target
         ]
+        links = [(f"app/{file.path}", file.target) for file in plan.project_files if file.target]
         if plan.projection:
             files.append(written_file(PROJECTION_PATH, plan.projection.encode()))
         files += [written_file(path, text.encode()) for path, text in plan.texts]
         contents = [(file.path, file.is_executable, _digest(file)) for file in files]
-        key = key_of("project", NORMALISATION, self.compressor.label, contents)
+        key = key_of("project", NORMALISATION, self.compressor.label, contents, links)
         kept = read_fragment(self.store.fragment(key))
-        return kept or self._write(key, [(_file_entry(file.path, file), file) for file in files])
+        if kept is not None:
+            return kept
+        entries: list[tuple[Entry, PlacedFile | None]] = [
+            (_file_entry(file.path, file), file) for file in files
+        ]
+        entries += [(_link_entry(path, target), None) for path, target in links]
+        return self._write(key, entries)
 
     def interpreter(self) -> Fragment | None:
         """The standalone interpreter with its own byte code; None where it is Debian's."""

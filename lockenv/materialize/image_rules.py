@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from lockenv.formats.tar import Entry
 
 #: 2: diversions and overridden modes that packages ask for before they are unpacked.
-NORMALISATION = 2
+#: 3: links of a project stay links; without scripts the linker's cache, shadow and records of ours.
+NORMALISATION = 3
 
 
 @dataclass(frozen=True, slots=True)

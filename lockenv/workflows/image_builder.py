@@ -28,8 +28,9 @@ from lockenv.workflows.environment import content_of
 from lockenv.workflows.image import choice_of
 from lockenv.workflows.image_deliver import find_engine
 from lockenv.workflows.image_inside import CACHE, PROJECT, STORE, WORK
-from lockenv.workflows.image_plan import fetch_for, project_files
+from lockenv.workflows.image_plan import fetch_for
 from lockenv.workflows.network import open_network
+from lockenv.workflows.project_files import project_files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

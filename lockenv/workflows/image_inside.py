@@ -15,7 +15,7 @@ from lockenv.materialize import write_layout
 from lockenv.sandbox import choose_mode
 from lockenv.settings import Settings
 from lockenv.workflows.image import ImageOptions, Job, build_for, declared_image
-from lockenv.workflows.image_plan import listed_files
+from lockenv.workflows.project_files import listed_files
 from lockenv.workflows.scene import Scene
 from lockenv.workflows.sync import open_locked
 

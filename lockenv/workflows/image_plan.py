@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
 from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from lockenv.errors import HostError, InputError
@@ -24,7 +22,6 @@ from lockenv.materialize import (
     ImageSettings,
     ImageWheel,
     InterpreterArchive,
-    ProjectFile,
     VenvPython,
     base_config,
     render_gate,
@@ -50,12 +47,14 @@ from lockenv.workflows.environment import (
 )
 from lockenv.workflows.image_cuda import image_cuda
 from lockenv.workflows.interpreters import interpreter_for
+from lockenv.workflows.project_files import project_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from lockenv.fetch import StoreFetcher
-    from lockenv.materialize import Base, WantedPackage
+    from lockenv.materialize import Base, ProjectFile, WantedPackage
     from lockenv.model import Image, LockedTarget
     from lockenv.workflows.build_steps import Workshop
     from lockenv.workflows.environment import Content
@@ -64,8 +63,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", LockedSystemPackage, ArchiveState, LockedBaseImage)
 
-#: What never belongs into an image, whatever git thinks of it.
-_LEFT_OUT = {".git", ".venv", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
 _KEYRINGS = {"debian": "debian-archive-keyring.gpg", "ubuntu": "ubuntu-archive-keyring.gpg"}
 
 
@@ -328,44 +325,6 @@ def _builder(scene: Scene, content: Content, fetcher: StoreFetcher) -> VenvPytho
     """An interpreter of this machine for the build: of the locked version's X.Y at least."""
     python, _ = interpreter_for(scene, replace(content.interpreter, source="host"), fetcher)
     return python
-
-
-def project_files(root: Path) -> Iterable[ProjectFile]:
-    """The project's own files: those that git tracks, else all but what tools make.
-
-    What git does not track stays out: it may be a secret, and another checkout does not have it.
-    """
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached"],
-        cwd=root,
-        capture_output=True,
-        check=False,
-    )
-    if listed.returncode == 0:
-        names = sorted(set(listed.stdout.decode("utf-8", "surrogateescape").split("\0")) - {""})
-    else:
-        layouts = {marker.parent for marker in root.rglob("oci-layout")}
-        names = sorted(
-            path.relative_to(root).as_posix()
-            for path in root.rglob("*")
-            if path.is_file() and layouts.isdisjoint(path.parents)
-        )
-    yield from listed_files(root, names)
-
-
-def listed_files(root: Path, names: Iterable[str]) -> Iterable[ProjectFile]:
-    """Those of the names that are plain files, and belong into an image."""
-    for name in names:
-        source = root / name
-        # The lock's projection stands elsewhere: nothing inside depends on what --record writes.
-        if (
-            name == LOCK_NAME
-            or set(Path(name).parts) & _LEFT_OUT
-            or source.is_symlink()
-            or not source.is_file()
-        ):
-            continue
-        yield ProjectFile(path=name, source=source, executable=bool(source.stat().st_mode & 0o100))
 
 
 def projection(lock: Lock, target: str, content: Content) -> str:

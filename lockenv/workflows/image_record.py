@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 
 
 def project_digest(files: Sequence[ProjectFile]) -> Digest:
-    """The digest of the project's tree as an image holds it: paths, modes, contents."""
-    rows = [[one.path, one.executable, _sha256(one.source)] for one in files]
+    """The digest of the project's tree as an image holds it: paths, modes, contents, links."""
+    rows = [
+        [one.path, one.executable, f"-> {one.target}" if one.target else _sha256(one.source)]
+        for one in files
+    ]
     text = json.dumps(sorted(rows), separators=(",", ":"), ensure_ascii=False)
     return sha256(hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest())
 

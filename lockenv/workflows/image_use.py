@@ -19,8 +19,8 @@ from lockenv.workflows.image import (
     chosen_targets,
     declared_image,
 )
-from lockenv.workflows.image_plan import project_files
 from lockenv.workflows.image_record import project_digest, recorded_of
+from lockenv.workflows.project_files import project_files
 from lockenv.workflows.sync import Opened
 
 if TYPE_CHECKING:
