@@ -56,21 +56,29 @@ class DpkgPackage:
         return tuple(self.facts["scripts"].split())
 
 
-def render_status(packages: Iterable[DpkgPackage], state: str) -> str:
-    """The paragraphs of ``var/lib/dpkg/status``, sorted; ``state`` is unpacked or installed."""
+def render_status(
+    packages: Iterable[DpkgPackage], state: str, sums: Mapping[str, str] | None = None
+) -> str:
+    """The paragraphs of ``var/lib/dpkg/status``, sorted; ``state`` is unpacked or installed.
+
+    ``sums`` are the MD5 sums of configuration files that are installed, by path.
+    """
     ordered = sorted(packages, key=lambda package: (package.name, package.fields["Architecture"]))
-    return "".join(f"{_paragraph(package, state)}\n" for package in ordered)
+    return "".join(f"{_paragraph(package, state, sums or {})}\n" for package in ordered)
 
 
-def _paragraph(package: DpkgPackage, state: str) -> str:
+def _paragraph(package: DpkgPackage, state: str, sums: Mapping[str, str]) -> str:
     lines = [f"Package: {package.name}\n", f"Status: install ok {state}\n"]
     for name, value in package.fields.items():
         if name not in {"Package", "Status", "Conffiles"}:
             lines.append(f"{name}: {value}\n")
-    if package.conffiles and state == "unpacked":
+    # What dpkg has not configured yet has no sum: it says so in that place.
+    there = {path: "newconffile" for path, _ in package.conffiles} if state == "unpacked" else sums
+    if any(path in there for path, _ in package.conffiles):
         lines.append("Conffiles:\n")
-        for path, removed in package.conffiles:
-            lines.append(f" /{path} newconffile{' remove-on-upgrade' if removed else ''}\n")
+    for path, removed in package.conffiles:
+        if path in there:
+            lines.append(f" /{path} {there[path]}{' remove-on-upgrade' if removed else ''}\n")
     return "".join(lines)
 
 

@@ -6,6 +6,7 @@ as a fragment. Started by `root_build`, which is the same for every mode.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import time
@@ -32,7 +33,7 @@ from lockenv.materialize.root_divert import (
     override,
     read_diversions,
 )
-from lockenv.materialize.root_native import configure_natively
+from lockenv.materialize.root_native import configure_natively, skipped_scripts
 from lockenv.materialize.root_order import RootAnswer, parse_order, render_answer
 from lockenv.materialize.root_scan import Scanner, difference, whiteouts
 from lockenv.materialize.root_shut import refused, shut_into
@@ -159,12 +160,16 @@ class _Builder:
         self._unpack(self.packages, whole=True)
         unpacked = [package.unpacked for package in self.packages]
         self._write_database(self.packages, self.packages, state="installed")
-        shut_into(self.order.root, lambda: configure_natively(_ROOT, unpacked))
-        return tuple(
-            f"{package.qualified}: {' '.join(package.scripts)}"
-            for package in unpacked
-            if package.scripts
-        )
+
+        def configure() -> list[tuple[str, int, int]]:
+            owners = configure_natively(_ROOT, unpacked, self.order.epoch)
+            if self._owns:
+                for path, uid, gid in owners:
+                    os.chown(path, uid, gid)
+            return owners
+
+        self._record(shut_into(self.order.root, configure))
+        return tuple(shut_into(self.order.root, lambda: skipped_scripts(_ROOT, unpacked)))
 
     def _unpack(
         self, packages: Sequence[_Package], part: str = "all", *, whole: bool = False
@@ -223,7 +228,8 @@ class _Builder:
                 lines = (order.architecture, *order.foreign)
                 (folder / "arch").write_text("".join(f"{line}\n" for line in lines))
             with (folder / "status").open("a", encoding="utf-8", errors="surrogateescape") as file:
-                file.write(render_status((package.unpacked for package in fresh), state))
+                sums = _sums(fresh) if state == "installed" else {}
+                file.write(render_status((package.unpacked for package in fresh), state, sums))
             for name, text in render_triggers(package.unpacked for package in known).items():
                 _add_lines(folder / "triggers" / name, text)
 
@@ -286,6 +292,18 @@ class _Builder:
 def _make_mount_points() -> None:
     for path in MOUNT_POINTS:
         (_ROOT / path).mkdir(parents=True, exist_ok=True)
+
+
+def _sums(packages: Iterable[_Package]) -> dict[str, str]:
+    """The sums by which dpkg tells later whether somebody changed a configuration file."""
+    paths = (path for package in packages for path, _ in package.unpacked.conffiles)
+    files = ((path, _ROOT / path) for path in paths)
+    return {
+        # MD5 is what dpkg keeps.
+        path: hashlib.md5(file.read_bytes()).hexdigest()  # noqa: S324
+        for path, file in files
+        if file.is_file() and not file.is_symlink()
+    }
 
 
 def _append(file: Path, text: str) -> None:

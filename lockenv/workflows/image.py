@@ -17,13 +17,14 @@ from lockenv.workflows.choice import Choice, choose_target
 from lockenv.workflows.environment import content_of
 from lockenv.workflows.files import write_atomically
 from lockenv.workflows.image_foreign import refuse_foreign
-from lockenv.workflows.image_plan import image_plan, project_files
+from lockenv.workflows.image_plan import image_plan
 from lockenv.workflows.image_record import hold, project_digest, recorded_of, write_record
 from lockenv.workflows.network import open_network
+from lockenv.workflows.project_files import project_files
 from lockenv.workflows.sync import open_locked
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from lockenv.materialize import BuiltImage, ProjectFile
     from lockenv.model import Digest, LockedTarget
@@ -352,6 +353,23 @@ def _notes(built: Sequence[BuiltImage]) -> list[str]:
     notes = []
     for one in built:
         notes += [f"left out {path}: {reason}" for path, reason in one.dropped]
-        if one.skipped:
-            notes.append(f"scripts that were not run: {', '.join(one.skipped)}")
+        notes += _skipped(one)
     return notes
+
+
+def _skipped(built: BuiltImage) -> Iterator[str]:
+    """What `scripts = "none"` left undone: by what scripts would have called, with the packages."""
+    if not built.skipped:
+        return
+    packages: dict[str, list[str]] = {}
+    for line in built.skipped:
+        package, _, calls = (part.strip() for part in line.rsplit(": ", 2))
+        for call in calls.split(", "):
+            packages.setdefault(call, []).append(package)
+    yield (
+        f"the scripts of {len(built.skipped)} packages were not run; accounts, the linker's cache, "
+        "alternatives and the bundle of certificates were made without them"
+    )
+    for call, names in sorted(packages.items()):
+        if call:
+            yield f"not done, {call}: {', '.join(names)}"

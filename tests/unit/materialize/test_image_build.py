@@ -155,7 +155,7 @@ def test_without_scripts_the_report_names_what_was_left_out(tmp_path: Path, base
     image = build(_plan(tmp_path, base, *feature_debs(), scripts="none"), _places(tmp_path))
     found = _flat(image)
 
-    assert "user:amd64: postinst" in image.skipped
+    assert "user:amd64: postinst: owners and modes" in image.skipped
     assert found["etc/alternatives/editor"].linkname == "/usr/bin/vi.tiny"
     assert "var/lib/user/key" not in found
 
