@@ -102,9 +102,12 @@ def _plain_findings(comparison: Comparison, kind: str, code: str, words: str) ->
         return
     for line in sorted(set(new) - old):
         text = line[len(kind) + 1 :]
-        yield comparison.finding(
-            code, new[line], f"{LOCK_NAME} was not made with the {words} {text}, asked in {{place}}"
-        )
+        message = f"{LOCK_NAME} was not made with the {words} {text}, asked in {{place}}"
+        name, setup, _ = text.partition(" setup sha256:")
+        if kind == "local" and setup:
+            message = f"what tells the requirements of the local project {name} changed: {{place}},"
+            message = f"{message} a setup script or a list of requirements beside it"
+        yield comparison.finding(code, new[line], message)
     for line in sorted(old - set(new)):
         if not (set(new) - old):
             text = line[len(kind) + 1 :]

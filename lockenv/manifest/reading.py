@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from lockenv.errors import FaultsError, InputError
@@ -28,13 +29,13 @@ from lockenv.manifest.steering import read_pythons_or_pinned, read_steering
 from lockenv.manifest.system import read_cuda, read_system
 from lockenv.manifest.targets import read_environments, read_selections, read_targets
 from lockenv.manifest.words import parse_specifiers
-from lockenv.model import Manifest, Origin, Project
+from lockenv.model import Ask, Manifest, Origin, Project, SourceRule
 from lockenv.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lockenv.model import SourceRule
+    from lockenv.manifest.asked import Asked
 
 LOCKENV_TOML = "lockenv.toml"
 PYPROJECT_TOML = "pyproject.toml"
@@ -91,7 +92,13 @@ def _read(reading: Reading, tool: Document, described: Described) -> Manifest:
     project, package = _project(reading, tool, described.project)
     name = canonicalize_name(project.name) if project.name else None
     asked = read_asked(reading, tool, described, name)
-    selector = Selector(reading, name, (*described.dependencies, *asked.dependencies), asked.extras)
+    built = _only_a_build_tells(tool, project, asked)
+    selector = Selector(
+        reading,
+        None if built else name,
+        (*described.dependencies, *asked.dependencies, *built),
+        asked.extras,
+    )
     groups = {
         group: selector.of_group(asks)
         for group, asks in follow_includes(reading, described.groups).items()
@@ -119,7 +126,7 @@ def _read(reading: Reading, tool: Document, described: Described) -> Manifest:
         default_target=steering.default_target,
         align=steering.align,
         as_of=steering.as_of,
-        package=package,
+        package=package and not built,
         seed=tool.asks(root, "seed"),
         constraints=(*tool.asks(root, "constraints"), *asked.constraints),
         overrides=tool.asks(root, "overrides"),
@@ -131,7 +138,7 @@ def _read(reading: Reading, tool: Document, described: Described) -> Manifest:
         exempt=tool.asks(root, "exempt"),
         requires_lockenv=steering.requires_lockenv,
         indexes=indexes,
-        sources=_sources(read_sources(tool, indexes, names), asked.sources),
+        sources=_sources(read_sources(tool, indexes, names), [*asked.sources, *map(_here, built)]),
         policy=read_policy(tool),
         ignores=read_ignores(tool, names),
         system=system,
@@ -178,6 +185,23 @@ def _project(reading: Reading, tool: Document, project: Project) -> tuple[Projec
     if project.build_system is None:
         project = replace(project, build_system=LEGACY_BUILD_SYSTEM)
     return project, True
+
+
+def _only_a_build_tells(tool: Document, project: Project, asked: Asked) -> tuple[Ask, ...]:
+    """The project as its own dependency, where only its build backend says what it needs.
+
+    It then is a local source like another, built while locking.
+    """
+    is_built = "dependencies" in asked.dynamic and tool.root.flag("package") is not False
+    if not is_built or project.name is None:
+        return ()
+    file = next(iter(tool.reading.files))
+    own = Requirement(canonicalize_name(project.name))
+    return (Ask(own, Origin(file, ("project", "dynamic"))),)
+
+
+def _here(own: Ask) -> SourceRule:
+    return SourceRule(package=own.requirement.name, path=".", editable=True, origin=own.origin)
 
 
 def _sources(

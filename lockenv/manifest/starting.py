@@ -25,8 +25,7 @@ class Start:
     """What is known about a project that has no manifest; requirements are as users write them.
 
     ``name`` makes a ``[project]`` (in a pyproject.toml). ``suite`` and ``system_packages`` are
-    Debian's. ``builds`` are packages that `lock` may build. ``requirements`` and ``constraints``
-    name files to read and lines to hold.
+    Debian's. ``requirements`` and ``constraints`` name files to read and lines to hold.
     """
 
     targets: Sequence[str]
@@ -47,7 +46,6 @@ class Start:
     distribution: str = "debian"
     prerelease: str | None = None
     sdist: str | None = None
-    builds: Sequence[str] = ()
     follow: str | None = None
     image: Mapping[str, str | Sequence[str] | Mapping[str, str]] = field(default_factory=dict)
 
@@ -157,9 +155,6 @@ def _tables(start: Start, prefix: str) -> list[str]:
             lines.append(f"{_key(package)} = {value}")
     if start.sdist is not None:
         lines += ["", f"[{prefix}policy]", *_line("sdist", start.sdist)]
-    elif start.builds:
-        policies = ", ".join(f'{_key(name)} = "locked-build"' for name in start.builds)
-        lines += ["", f"[{prefix}policy]", f"sdist = {{ {policies} }}"]
     return lines + _image(start, prefix)
 
 

@@ -37,7 +37,7 @@ from lockenv.sources.cuda import (
     resolve_with_cuda,
     unprovided_lines,
 )
-from lockenv.sources.python import PYPI, PythonCandidate, needs_nvcc
+from lockenv.sources.python import OWN, PYPI, PythonCandidate, needs_nvcc
 from lockenv.tables.cuda import drivers
 from lockenv.values import dataclass, replace
 from lockenv.workflows.cells import Root
@@ -291,6 +291,8 @@ def _is_compiled(source: PythonSource, candidate: Candidate) -> bool:
     """Whether nvcc must compile a candidate: it has no wheel, and its files say so."""
     if not isinstance(candidate, PythonCandidate) or candidate.release.is_wheel:
         return False
+    if candidate.release.kind == OWN:
+        return False  # it says by `cuda.components` that nvcc compiles it
     try:
         return needs_nvcc(source.reader.tree(candidate.release))
     except MetadataError:

@@ -190,7 +190,6 @@ def start_of(
         sources=found.sources,
         prerelease=found.prerelease,
         sdist=found.sdist,
-        builds=found.builds,
         image=found.image,
     )
 

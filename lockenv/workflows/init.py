@@ -106,7 +106,7 @@ def _refuse_declared(pyproject: str) -> None:
 
 def _manifest_for(pyproject: str | None, found: Imported) -> str:
     """A pyproject.toml, or beside what describes no project in standard words a lockenv.toml."""
-    if found.builds:
+    if any(rule.path == "." for rules in found.sources.values() for rule in rules):
         return "lockenv.toml"
     if pyproject is None or "project" in parse_toml("pyproject.toml", pyproject):
         return "pyproject.toml"

@@ -7,13 +7,17 @@ answers it. Nothing is run; few small files are read.
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
+from lockenv.errors import InputError
+from lockenv.formats.toml import parse_toml
 from lockenv.lockfile import Asked, canonical_requirement, parsed_requirement
 from lockenv.model import Origin
-from lockenv.workflows.files import read_bytes
+from lockenv.workflows.files import names_in, read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +27,10 @@ if TYPE_CHECKING:
     from lockenv.workflows.project import Project
 
 _MANIFEST = "pyproject.toml"
-#: Beside it, what a build may read to tell what the project needs.
+#: Beside it, what a build may read to tell what the project needs; and by their usual names, the
+#: lists of requirements that scripts and plugins read.
 _SCRIPTS = ("setup.py", "setup.cfg")
+_LISTS = re.compile(r"requirements[\w.-]*\.(?:txt|in)")
 
 
 def local_lines(project: Project, table: TargetTable) -> tuple[Asked, ...]:
@@ -81,13 +87,31 @@ def _facts(project: Project, place: str) -> Iterator[tuple[str, Origin]]:
     # The version is nothing that a lock has of a local project.
     metadata = project_metadata(body, version="0") if body is not None else None
     if metadata is None:
-        yield f"setup sha256:{_digest(body, *scripts)}", Origin(file)
+        lists = [_read(folder, name) for name in names_in(folder) if _LISTS.fullmatch(name)]
+        yield f"setup sha256:{_digest(_standing(body), *scripts, *lists)}", Origin(file)
         return
     for text in metadata.requires_dist:
         yield f"requires {_canonical(text)}", Origin(file, ("project", "dependencies"))
     if metadata.requires_python:
         origin = Origin(file, ("project", "requires-python"))
         yield f"requires-python {metadata.requires_python}", origin
+
+
+def _standing(body: bytes | None) -> bytes | None:
+    """A pyproject.toml without formatting, and without what no build reads: groups, our own table.
+
+    So that an edit of what is asked of lockenv is no change of the project. What cannot be parsed
+    stays as it is.
+    """
+    try:
+        table = parse_toml(_MANIFEST, (body or b"").decode())
+        table.pop("dependency-groups", None)
+        tools = table.get("tool")
+        if isinstance(tools, dict):
+            table["tool"] = {name: value for name, value in tools.items() if name != "lockenv"}
+        return None if body is None else json.dumps(table, sort_keys=True, default=str).encode()
+    except (InputError, UnicodeDecodeError, TypeError, ValueError):
+        return body
 
 
 def _read(folder: Path, name: str) -> bytes | None:

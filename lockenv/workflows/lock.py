@@ -124,7 +124,7 @@ def _follows_from_files(question: Question, new: Lock, options: LockOptions) -> 
     say, or where more than the lock is written.
     """
     manifest = question.project.manifest
-    own = {manifest.project.name}
+    own = {manifest.project.name} if manifest.package else set()
     return (
         options == replace(LockOptions(), dry_run=options.dry_run, strict=options.strict)
         and question.limits.released_before is None
@@ -302,6 +302,17 @@ def first_notes(project: Project, former: Lock | None) -> list[str]:
         notes.append(
             "no target is declared: locked for linux-x86_64 alone"
             ' (targets = ["linux-x86_64", …] says which)'
+        )
+    if "optional-dependencies" in manifest.project.dynamic:
+        name = manifest.project.name
+        notes.append(
+            f"only a build tells the extras of {name}: none is locked"
+            f' (dependency-groups = {{ more = ["{name}[EXTRA]"] }} locks one)'
+        )
+    if "dependencies" in manifest.project.dynamic and manifest.project.name not in manifest.sources:
+        notes.append(
+            f"only a build tells the dependencies of {manifest.project.name}:"
+            " none is locked, since package = false"
         )
     unread = unread_inputs(manifest, {one for one in OTHER_INPUTS if is_there(project.root / one)})
     if unread:

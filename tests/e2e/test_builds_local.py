@@ -172,3 +172,87 @@ def test_locking_changes_nothing_in_the_library(user: User, world: IndexServer) 
     user.lockenv("lock")
 
     assert snapshot(user.ground / "lib") == before
+
+
+DENIED = '[tool.lockenv.policy]\nsdist = { lib = "deny" }\n'
+
+
+def test_a_folder_whose_name_is_denied_is_not_built(user: User, world: IndexServer) -> None:
+    source_folder(user.ground / "lib", source_files("lib", "2.0", requires=["base"]))
+    user.write("pyproject.toml", pyproject(world, dependencies=["lib"], tables=FROZEN + DENIED))
+
+    denied = user.lockenv("lock", status=2)
+
+    assert denied.slug == "build-denied"
+    assert "lockenv lock --allow-build lib" in denied.err
+    assert not user.lock_path.exists()
+
+
+def test_a_version_alone_is_not_worth_a_build_that_is_denied(
+    user: User, world: IndexServer
+) -> None:
+    static_library(user, STATIC.replace('version = "0.3"', 'dynamic = ["version"]'))
+    tables = EDITABLE + DENIED
+    user.write("pyproject.toml", pyproject(world, dependencies=["lib>=7"], tables=tables))
+
+    user.lockenv("lock")
+
+    assert entry(user, "lib")["dependencies"] == ["base"]
+    user.lockenv("check")
+
+
+#: The project itself, where only its backend says what it needs.
+OWN = """\
+[project]
+name = "lab"
+dynamic = ["version", "dependencies"]
+
+[project.optional-dependencies]
+more = ["other"]
+
+[build-system]
+requires = ["witness"]
+build-backend = "witness"
+
+"""
+
+
+def own_project(user: User, world: IndexServer, *, requires: list[str]) -> None:
+    body = pyproject(world)
+    for file, text in source_files("lab", "0.1", requires=requires).items():
+        user.write(file, text)
+    user.write("requirements-test.txt", "".join(f"{line}\n" for line in requires))
+    user.write("pyproject.toml", OWN + body[body.index("[tool.lockenv]") :])
+
+
+def test_a_project_whose_dependencies_are_dynamic_is_built_to_learn_them(
+    user: User, world: IndexServer
+) -> None:
+    own_project(user, world, requires=["base"])
+
+    user.lockenv("lock")
+
+    assert entry(user, "lab")["directory"] == {"path": ".", "editable": True}
+    assert entry(user, "lab")["dependencies"] == ["base"]
+    assert entry(user, "other")["groups"] == ["extra:more"]
+    user.lockenv("check")
+    user.lockenv("sync", "--extra", "more")
+    assert set(user.versions()) == {"base", "lab", "other"}
+    text = user.read("pyproject.toml")
+    user.write("pyproject.toml", text.replace("[tool.lockenv]", "# a word\n[tool.lockenv]", 1))
+    user.lockenv("check")  # neither words nor what is asked of lockenv change the project
+    own_project(user, world, requires=["base", "other"])
+    stale = user.lockenv("check", status=1)
+    assert "what tells the requirements of the local project lab changed" in stale.out
+
+
+def test_dynamic_dependencies_of_what_is_not_installed_are_not_lost_without_a_word(
+    user: User, world: IndexServer
+) -> None:
+    own_project(user, world, requires=["base"])
+    text = user.read("pyproject.toml")
+    user.write("pyproject.toml", text.replace("[tool.lockenv]", "[tool.lockenv]\npackage = false"))
+
+    answer = user.lockenv("lock")
+
+    assert "only a build tells the dependencies of lab: none is locked" in answer.err

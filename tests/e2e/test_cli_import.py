@@ -243,7 +243,7 @@ def test_a_project_that_only_its_setup_script_describes_is_its_own_local_source(
     expected = name or "project"  # the folder's name
     assert manifest["dependencies"] == [expected]
     assert manifest["sources"] == {expected: {"path": ".", "editable": True}}
-    assert manifest["policy"] == {"sdist": {expected: "locked-build"}}
+    assert "policy" not in manifest  # one's own folder needs none
     assert ("is a guess" in answer.err) == (name is None)
     assert "which runs it" in answer.err
     assert "MANIFEST.in" not in answer.err

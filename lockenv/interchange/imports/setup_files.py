@@ -1,7 +1,7 @@
 """setup.py and setup.cfg without ``[project]``: the project is a local source that is built.
 
 What it needs only its own code tells, so nothing is read out of it but the name: `lock` asks its
-build backend, in a locked environment, where the manifest allows that.
+build backend, in a locked environment.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ def parse_setup(setup_py: str | None, setup_cfg: str | None, folder: str) -> Imp
         )
     found.dependencies.append(name)
     found.sources[name] = [SourceRule(package=name, path=".", editable=True, origin=Origin(file))]
-    found.builds.append(name)
     found.notes.append(
         f"what {name} needs only {file} tells: lockenv lock builds it to find out, which runs it"
     )

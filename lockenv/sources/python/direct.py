@@ -15,6 +15,7 @@ from lockenv.formats.index import ListedFile
 from lockenv.formats.metadata import parse_wheel_name
 from lockenv.model import VcsPin, parse_digest
 from lockenv.sources.python.values import Release
+from lockenv.values import replace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,6 +139,14 @@ class Direct:
             editable=rule.editable if rule is not None else False,
             subdirectory=subdirectory,
         )
+        # A folder is the user's own: only where its name is denied nothing of it runs.
+        is_denied = self._request.sdist_by_package.get(name) == "deny"
+        if is_denied and not self._reader.is_static(release):
+            # The version of a folder is in no lock: a build for that alone is not needed.
+            unversioned = replace(release, is_unversioned=True)
+            if not self._reader.is_static(unversioned):
+                self._refuse_denied(name, url, "only a build tells what it needs")
+            return unversioned
         return self._reader.with_version(release)
 
     def _path(self, local: Path, rule: SourceRule | None) -> str:
@@ -192,13 +201,15 @@ class Direct:
         )
         return former.commit if former is not None and same else None
 
-    def _refuse_denied(self, name: str, url: str) -> None:
+    def _refuse_denied(
+        self, name: str, url: str, why: str = "what lies there is source code, not a wheel"
+    ) -> None:
         if self._request.sdist_policy(name) != "deny":
             return
         raise InputError(
             "build-denied",
             f"{name} must be built, and policy.sdist denies that",
-            why=[redacted(url), "what lies there is source code, not a wheel"],
+            why=[redacted(url), why],
             fix=[
                 f"lockenv lock --allow-build {name}",
                 f'(it writes [policy] sdist = {{ {name} = "locked-build" }} into the manifest)',

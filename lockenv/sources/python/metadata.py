@@ -152,10 +152,20 @@ class Reader:
             self._fetcher.remember(LISTING_KIND, digits, listing)
         return parse_core_metadata(body)
 
+    def is_static(self, release: Release) -> bool:
+        """Whether a folder says all that a lock needs without a build."""
+        try:
+            return self._said(release) is not None
+        except MetadataError as error:
+            raise UnusableCandidateError(f"{release.file.filename}: {error}") from error
+
     def _folder(self, release: Release) -> CoreMetadata:
+        return self._said(release) or self._built(release)
+
+    def _said(self, release: Release) -> CoreMetadata | None:
         from lockenv.sources.python.sdists import static_metadata  # noqa: PLC0415 - start-up
 
-        return static_metadata(self.tree(release)) or self._built(release)
+        return static_metadata(self.tree(release), "0" if release.is_unversioned else None)
 
     def _built(self, release: Release) -> CoreMetadata:
         if self._sdist_metadata is None:

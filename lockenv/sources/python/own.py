@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from packaging.markers import Marker
-from packaging.requirements import Requirement
 from packaging.version import InvalidVersion, Version
 
 from lockenv.formats.index import ListedFile
 from lockenv.formats.metadata import CoreMetadata
 from lockenv.resolve import Rejected
+from lockenv.sources.python.sdists import with_extra
 from lockenv.sources.python.values import OWN, PythonCandidate, Release
 
 if TYPE_CHECKING:
@@ -27,21 +26,22 @@ class Own:
 
     def __init__(self, project: OwnProject, root: Path) -> None:
         self.name = project.name
-        self._version = _version(project.version)
+        version = _version(project.version)
         self.release = Release(
             name=project.name,
-            version=self._version or Version("0"),
+            version=version or Version("0"),
             kind=OWN,
             file=ListedFile(filename=project.name, url=root.absolute().as_uri()),
             url=root.absolute().as_uri(),
             path=root,
+            is_unversioned=version is None,
         )
         self.metadata = CoreMetadata(
             metadata_version="2.2",
             name=project.name,
             version=str(self.release.version),
             requires_dist=tuple(
-                _limited(line, extra) for extra, lines in project.extras.items() for line in lines
+                with_extra(line, extra) for extra, lines in project.extras.items() for line in lines
             ),
             provides_extra=tuple(sorted(project.extras)),
         )
@@ -50,14 +50,9 @@ class Own:
         self, identifier: Identifier, asked: Iterable[PythonRequirement]
     ) -> Iterator[PythonCandidate]:
         """The project, if it has a version that is asked for."""
-        if all(self.answers(one) for one in asked):
+        if all(one.admits(self.release) for one in asked):
             release = self.release
             yield PythonCandidate(identifier, str(release.version), release.place, release)
-
-    def answers(self, requirement: PythonRequirement) -> bool:
-        """Whether the project's version is admitted; one that only a build tells always is."""
-        version = self._version
-        return version is None or requirement.specifier.contains(version, prereleases=True)
 
     def rejection(self) -> Rejected:
         """Why nothing else of that name will do."""
@@ -71,13 +66,3 @@ def _version(text: str | None) -> Version | None:
         return None if text is None else Version(text)
     except InvalidVersion:
         return None  # the manifest's reader says so with its line
-
-
-def _limited(line: str, extra: str) -> str:
-    """A requirement line, for those who ask for an extra."""
-    requirement = Requirement(line)
-    marker = f'extra == "{extra}"'
-    if requirement.marker is not None:
-        marker = f"({requirement.marker}) and {marker}"
-    requirement.marker = Marker(marker)
-    return str(requirement)

@@ -32,13 +32,12 @@ LEGACY = BuildSystem(requires=("setuptools>=40.8.0",), backend="setuptools.build
 _TEXTS = frozenset({"PKG-INFO", "pyproject.toml", "setup.cfg", "setup.py"})
 
 
-def static_metadata(tree: SourceTree) -> CoreMetadata | None:
+def static_metadata(tree: SourceTree, version: str | None = None) -> CoreMetadata | None:
     """The metadata of a source tree if they bind every build; None where only a build knows.
 
-    `MetadataError` where an archive is no sdist.
+    ``version`` stands in where that alone is dynamic. `MetadataError` where an archive is no sdist.
     """
     found = source_texts(tree, frozenset({"PKG-INFO", "pyproject.toml"}))
-    version = None
     if "PKG-INFO" in found and not tree.path.is_dir():
         metadata = parse_core_metadata(found["PKG-INFO"])
         if metadata.is_static:

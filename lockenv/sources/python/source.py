@@ -131,12 +131,12 @@ class PythonSource:
             return False
         release = candidate.release
         if self.own is not None and release is self.own.release:
-            return self.own.answers(requirement)
+            return requirement.admits(release)
         # What the manifest itself says of a place holds against whoever else names one.
         ruled = release.name in self.request.rules and release.index is None
         if requirement.url is not None and not ruled and requirement.url != release.url:
             return False
-        return requirement.specifier.contains(release.version, prereleases=True)
+        return requirement.admits(release)
 
     def requirements(self, candidate: Candidate) -> Sequence[PythonRequirement]:
         """See `lockenv.resolve.Source`."""
@@ -279,7 +279,7 @@ class PythonSource:
                 raise
             self._useless[name] = Rejected(redacted(url), "; ".join(error.why))
             return
-        if all(one.specifier.contains(release.version, prereleases=True) for one in asked):
+        if all(one.admits(release) for one in asked):
             yield _candidate(identifier, release)
 
     def _is_asked_for(self, name: str) -> bool:

@@ -47,6 +47,10 @@ class PythonRequirement:
             return self.asked
         return f"{self.identifier.name}{extra}{self.condition}"
 
+    def admits(self, release: Release) -> bool:
+        """Whether a release has a version that is asked for, pre-releases included."""
+        return release.is_unversioned or self.specifier.contains(release.version, prereleases=True)
+
     @property
     def is_pin(self) -> bool:
         """Whether it names one version by ``==`` or ``===``, so that a yanked file will do."""
@@ -63,7 +67,8 @@ class Release:
     ``kind`` is wheel, sdist, archive (a direct address or local file), directory, vcs, or `OWN`.
     ``file`` is what the index lists or what a direct place amounts to; ``url`` is the direct
     address as it was asked, ``path`` a local place, ``vcs`` the commit that is checked out there.
-    ``editable`` and ``subdirectory`` are as asked.
+    ``editable`` and ``subdirectory`` are as asked. ``is_unversioned``: only a build that
+    nobody allowed would tell the version, so that whatever is asked of it is taken to hold.
     """
 
     name: str
@@ -79,6 +84,7 @@ class Release:
     editable: bool = False
     subdirectory: str | None = None
     vcs: VcsPin | None = None
+    is_unversioned: bool = False
 
     @property
     def is_wheel(self) -> bool:
