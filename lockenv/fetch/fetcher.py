@@ -377,9 +377,24 @@ class StoreFetcher:
             if not self.offline or shelf.startswith("file:")
         ]
         addresses = (*shelved, *self._addresses(wanted.urls))
-        if not addresses and wanted.urls:
+        if not addresses and (wanted.urls or (wanted.listed and self.offline)):
             raise offline_error(wanted.name)
-        return self._downloads().blob(wanted, addresses)
+        try:
+            if addresses:
+                return self._downloads().blob(wanted, addresses)
+        except UnavailableError as error:
+            listed = self._listed(wanted) if error.slug == "gone" else ()
+            if not set(listed) - set(addresses):
+                raise
+            return self._downloads().blob(wanted, listed)
+        return self._downloads().blob(wanted, self._listed(wanted))
+
+    def _listed(self, wanted: Wanted) -> tuple[str, ...]:
+        """Where the file's index says that it lies now."""
+        finder = self._options.finder
+        if finder is None or wanted.listed is None or self.offline:
+            return ()
+        return self._addresses(finder(self, wanted))
 
     def _from_places(self, wanted: Wanted) -> Path | None:
         """The file from the first place that has it and gives it whole."""

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from lockenv.model import Digest
+    from lockenv.fetch.port import Fetcher
+    from lockenv.model import Digest, Wanted
 
 #: The user name and password for an address, or None; called for every request.
 Credentials: TypeAlias = "Callable[[str], tuple[str, str] | None]"
@@ -91,6 +92,7 @@ class FetchOptions:
     are the user's; without them the environment's proxies and the system's trust store hold.
     ``shelves`` are addresses (ending in ``/``) below which blobs lie by hash, as in a bundle; they
     are asked before the files' own addresses, and so are ``places``.
+    ``finder`` reads what a file's index says now, where its own addresses do not have it.
     ``clock`` gives seconds since 1970.
     """
 
@@ -104,4 +106,5 @@ class FetchOptions:
     patience: Patience = Patience()
     shelves: tuple[str, ...] = ()
     places: tuple[Shelf, ...] = ()
+    finder: Callable[[Fetcher, Wanted], tuple[str, ...]] | None = None
     clock: Callable[[], float] = time.time

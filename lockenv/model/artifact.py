@@ -32,6 +32,8 @@ class Wanted:
     """What to fetch: bytes by digest, with places to look and a name for messages.
 
     ``where`` is where the digest was read, for messages (``lockenv.lock: packages[14]``).
+    ``listed`` are the address of a Python index and the name under which it lists the file: its
+    page is asked where none of the ``urls`` has it.
     """
 
     name: str
@@ -39,3 +41,4 @@ class Wanted:
     urls: tuple[str, ...] = ()
     size: int | None = None
     where: str = "lockenv.lock"
+    listed: tuple[str, str] | None = None

@@ -367,6 +367,7 @@ def wanted_member(package: BuildPackage, root: str) -> Wanted:
         urls=(*urls, *urls_beside(package.index, artifact.name, root)),
         size=artifact.size,
         where=f"lockenv.lock: builds, {package.name} {package.version}",
+        listed=(package.index, package.name) if package.index else None,
     )
 
 

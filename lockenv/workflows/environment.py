@@ -74,6 +74,7 @@ def wanted_file(artifact: Artifact, package: LockedPackage, root: str = "") -> W
         urls=tuple(urls),
         size=artifact.size,
         where=f"lockenv.lock: {package.name} {package.version}",
+        listed=(package.index, package.name) if package.index else None,
     )
 
 

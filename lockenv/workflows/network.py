@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from lockenv.errors import InputError
 from lockenv.fetch import JOBS, FetchOptions, Patience, open_fetcher
+from lockenv.model import Index
 from lockenv.settings import read_credentials
 from lockenv.values import replace
 from lockenv.workflows.indexes import indexes_of
@@ -16,8 +17,8 @@ from lockenv.workflows.indexes import indexes_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lockenv.fetch import StoreFetcher
-    from lockenv.model import Manifest
+    from lockenv.fetch import Fetcher, StoreFetcher
+    from lockenv.model import Manifest, Wanted
     from lockenv.settings import Mirrors
     from lockenv.workflows.scene import Scene
 
@@ -68,6 +69,7 @@ def open_network(
         proxy=settings.proxy,
         ca_bundle=settings.ca_bundle,
         patience=Patience() if attempts is None else Patience(attempts=attempts),
+        finder=lambda fetcher, wanted: _listed(fetcher, wanted, manifest, scene.directory),
         clock=lambda: scene.clock().timestamp(),
     )
     with ExitStack() as stack:
@@ -78,6 +80,27 @@ def open_network(
             place = stack.enter_context(registry_shelf(scene, shared))
             options = replace(options, places=(place,))
         yield stack.enter_context(open_fetcher(settings.cache_dir, options))
+
+
+def _listed(
+    fetcher: Fetcher, wanted: Wanted, manifest: Manifest | None, root: Path
+) -> tuple[str, ...]:
+    """Where the index of a file says that it lies now: a lock made through a mirror has no address.
+
+    The index is the lock's own; the manifest only tells what form it has.
+    """
+    from lockenv.sources.python import Indexes, index_address  # noqa: PLC0415 - start-up: few ask
+
+    if wanted.listed is None:
+        return ()
+    address, name = wanted.listed
+    known = indexes_of(manifest) if manifest is not None else ()
+    index = next(
+        (one for one in known if index_address(one.url) == address),
+        Index(name=address, url=address),
+    )
+    found = Indexes(fetcher, [replace(index, explicit=False)], root).listing(name, None)
+    return found[1].addresses(wanted.name) if found is not None else ()
 
 
 def _mirrors(said: Mirrors, manifest: Manifest | None) -> Mirrors:

@@ -52,8 +52,8 @@ def report(
 @verb(
     epilog="""\b
 Examples:
-  lockenv check                    the gate for CI: manifest against lock
-  lockenv check --env              the environment against the lock, file by file
+  lockenv check                    # the gate for CI: manifest against lock
+  lockenv check --env              # the environment against the lock, file by file
   lockenv check --all --format github
 """
 )

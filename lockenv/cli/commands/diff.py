@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 @click.command(
     epilog="""\b
 Examples:
-  lockenv diff                              what this checkout changes against HEAD
-  lockenv diff git:main --format markdown   for a pull request
+  lockenv diff                              # what this checkout changes against HEAD
+  lockenv diff git:main --format markdown   # for a pull request
   lockenv diff old.lock new.lock --exit-code
   lockenv diff --target gpu --target laptop
 """

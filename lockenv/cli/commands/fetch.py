@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.command(
     epilog="""\b
 Examples:
-  lockenv fetch                        fill the store for this machine's target
+  lockenv fetch                        # fill the store for this machine's target
   lockenv fetch --all-targets --output bundle
   lockenv sync --from bundle --offline
   lockenv fetch --all-targets --push registry.example.com/team/files

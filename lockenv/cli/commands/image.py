@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.command(
     epilog="""\b
 Examples:
-  lockenv image                              into the store; prints the digest
+  lockenv image                              # into the store; prints the digest
   lockenv image --output app.tar --format docker
   lockenv image --push registry.example.com/team/app:1.2
   lockenv image --check

@@ -33,10 +33,10 @@ def _layers(_: click.Context, parameter: click.Parameter, value: str | None) -> 
 @verb(
     epilog="""\b
 Examples:
-  lockenv lock                          resolve what changed, keep all other pins
-  lockenv lock --upgrade                move everything to the newest
-  lockenv lock -P numpy -P torch==2.9.1 move these
-  lockenv lock --as-of 2026-10-01       as the world was at the end of that day
+  lockenv lock                          # resolve what changed, keep all other pins
+  lockenv lock --upgrade                # move everything to the newest
+  lockenv lock -P numpy -P torch==2.9.1 # move these
+  lockenv lock --as-of 2026-10-01       # as the world was at the end of that day
 """
 )
 @option(

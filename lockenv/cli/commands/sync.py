@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 @verb(
     epilog="""\b
 Examples:
-  lockenv sync                       what the lock says for this machine's target
-  lockenv sync --group docs          with the group docs beside the project
-  lockenv sync --dry-run             the plan only
+  lockenv sync                       # what the lock says for this machine's target
+  lockenv sync --group docs          # with the group docs beside the project
+  lockenv sync --dry-run             # the plan only
 """
 )
 @options(*SELECTION)

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 @click.command(
     epilog="""\b
 Examples:
-  lockenv verify                     every hash, as its index or archive lists it
-  lockenv verify --since origin/main what a pull request changed
-  lockenv verify --available         whether each file can still be had
+  lockenv verify                     # every hash, as its index or archive lists it
+  lockenv verify --since origin/main # what a pull request changed
+  lockenv verify --available         # whether each file can still be had
 """
 )
 @click.option("--since", metavar="REV", help="Ask only about what differs from this git revision.")

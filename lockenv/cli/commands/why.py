@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Examples:
   lockenv why urllib3
   lockenv why deb:libc6
-  lockenv why libGL.so.1         the system package that has this library
+  lockenv why libGL.so.1         # the system package that has this library
   lockenv why python
 """
 )

@@ -95,6 +95,11 @@ class Listing:
         """The files of one of the versions, sorted by name."""
         return tuple(row.read() for row in self.rows(version))
 
+    def addresses(self, filename: str) -> tuple[str, ...]:
+        """Where a file of this name lies."""
+        rows = (row for version in self.versions for row in self.rows(version))
+        return tuple(row.read().url for row in rows if row.filename == filename)
+
     def rows(self, version: str) -> list[FileRow]:
         """The files of one of the versions, sorted by name, of which only the names are read."""
         return [FileRow(text) for text in self.lines[version].split("\t")]
