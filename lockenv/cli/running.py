@@ -51,6 +51,8 @@ def run(  # noqa: PLR0911 - one return a kind of ending
         return 143
     except BrokenPipeError:
         return 141  # what a shell shows for a program that SIGPIPE ended
+    except OSError as error:
+        return _refused(invocation, error)
     except Exception:  # noqa: BLE001 - the one place that turns a bug into status 70
         return _bug()
 
@@ -91,6 +93,17 @@ def _terminated(*_: object) -> NoReturn:
 
 class _Terminated(BaseException):
     """SIGTERM arrived: unwind as for an interrupt, so that nothing stays half-written."""
+
+
+def _refused(invocation: Invocation, error: OSError) -> int:
+    """A full or failing disk where nobody looked for it is the machine's, not ours."""
+    from lockenv.materialize import refused_by_system  # noqa: PLC0415 - only then
+
+    told = refused_by_system(error)
+    if told is None:
+        return _bug()
+    invocation.output.error(told)
+    return RUNNER_FAILED if invocation.runs_command else told.status
 
 
 def _bug() -> int:

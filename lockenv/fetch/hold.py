@@ -52,6 +52,10 @@ def _held(cache: Path, *, alone: bool, waiting: Callable[[], None] | None) -> It
                 if waiting is not None:
                     waiting()
                 fcntl.flock(file, kind)
+            except OSError:
+                # A file system without locks: who uses a store goes on, who prunes it must not.
+                if alone:
+                    raise
         yield
     finally:
         os.close(file)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from packaging.requirements import Requirement
 
-_COMMENT = pattern(r"(^|\s+)#.*$")
+_COMMENT = pattern(r"(?:^|(?<=\s))#.*$")
 _VARIABLE = pattern(r"\$\{[A-Z0-9_]+\}")
 _ADDRESS = pattern(r"(?:(?:git|hg|svn|bzr)\+|https?:|file:)")
 _LOCAL = pattern(r"\.{1,2}(?:/|\[|#|$)|/|[^\s;@\[]+/|[^\s;@]+\.(?:whl|zip|tar\.gz)(?:\[|#|$)")

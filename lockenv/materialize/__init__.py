@@ -1,5 +1,6 @@
 """Plan (pure), then put files into a `Tree`: a venv, a root, or a layer."""
 
+from lockenv.materialize.disk import refused_by_system
 from lockenv.materialize.image_attached import Attached, referrer_of
 from lockenv.materialize.image_base import BaseFacts, base_config, base_packages, read_base
 from lockenv.materialize.image_build import BuildPlaces, build_image
@@ -139,6 +140,7 @@ __all__ = [
     "read_base",
     "read_installed",
     "referrer_of",
+    "refused_by_system",
     "remove_tree",
     "render_gate",
     "selection_texts",

@@ -20,7 +20,12 @@ _FACTS = {
     errno.EPERM: ("permission-denied", "{} may not be written", "change its permissions"),
     errno.EMFILE: ("too-many-files", "too many files are open for {}", "raise `ulimit -n`"),
     errno.ENAMETOOLONG: ("path-too-long", "a path below {} is too long", "use a shorter path"),
+    errno.ENFILE: ("too-many-files", "too many files are open for {}", "close programs"),
     errno.EIO: ("disk-failed", "the disk failed at {}", "check the disk"),
+    errno.ELOOP: ("path-in-circles", "links at {} lead in circles", "remove such a link"),
+    errno.ENOLCK: ("no-locks", "the file system of {} has no locks", "use another folder"),
+    errno.ENOMEM: ("no-memory", "there is no memory left for {}", "free some memory"),
+    errno.ESTALE: ("disk-failed", "the server of {} forgot it", "mount it again"),
 }
 
 
@@ -30,12 +35,22 @@ def disk_errors(place: Path | str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        slug, what, fix = _FACTS.get(
-            error.errno or 0, ("disk-refused", "{} could not be written", "look at the reason")
-        )
-        raise HostError(
-            slug,
-            what.format(place),
-            why=[f"{error.strerror or error}: {error.filename or place}"],
-            fix=[f"{fix}, then run the command again"],
-        ) from error
+        raise _told(error, place) from error
+
+
+def refused_by_system(error: OSError) -> HostError | None:
+    """What to say of an error of the system that nobody expected; None where it may be a bug."""
+    place = error.filename
+    return _told(error, str(place or "a file")) if error.errno in _FACTS else None
+
+
+def _told(error: OSError, place: Path | str) -> HostError:
+    slug, what, fix = _FACTS.get(
+        error.errno or 0, ("disk-refused", "{} could not be written", "look at the reason")
+    )
+    return HostError(
+        slug,
+        what.format(place),
+        why=[f"{error.strerror or error}: {error.filename or place}"],
+        fix=[f"{fix}, then run the command again"],
+    )

@@ -9,6 +9,7 @@ a kill the next call sees the unfinished state and installs anew whatever was in
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import sys
@@ -51,6 +52,8 @@ if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
+
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -361,5 +364,10 @@ def _locked(root: Path) -> Iterator[None]:
         if sys.platform == "win32":
             msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
         else:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+            try:
+                fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+            except OSError as error:
+                # Some network disks have no locks: nobody else is kept out there.
+                if error.errno not in _NO_LOCKS:
+                    raise
         yield

@@ -17,7 +17,7 @@ _DEEPEST = 64
 _KEY = re.compile(
     r"""("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s"'\[{&*!|>%@`#-][^#]*?):(?:\s+(.*))?$"""
 )
-_COMMENT = re.compile(r"(^|\s+)#.*$")
+_COMMENT = re.compile(r"(?:^|(?<=\s))#.*$")
 
 
 def parse_cdi(text: str) -> dict[str, object]:
@@ -45,7 +45,7 @@ class _Lines:
 def _parse_yaml(text: str) -> object:
     rows = []
     for line in text.splitlines():
-        shown = line if _is_quoted(line) else _COMMENT.sub("", line)
+        shown = line if _is_quoted(line) else _COMMENT.sub("", line).rstrip()
         stripped = shown.strip(" ")
         if stripped and stripped not in {"---", "..."}:
             if "\t" in shown[: len(shown) - len(shown.lstrip())]:

@@ -70,17 +70,22 @@ def parse_files(body: bytes, *, content_type: str, url: str) -> Sequence[Row]:
 
 #: First an anchor in the usual form: an absolute address with a sha256, plain characters alone,
 #: attributes in double quotes; else any anchor with quoted or bare attribute values. Within each
-#: form an alternative begins with a character that no other begins with: time is linear.
+#: form an alternative begins with a character that no other begins with, and none runs on into the
+#: next tag: time is linear.
 _ANY_ANCHOR = re.compile(
     r"""(<a\ href="(https?://[!-!$-%'-;=@-~]*/)([\w.+!-]+)\#sha256=([0-9a-f]{64})"
         ((?:\ [a-z-]+="[^"\x00-\x1f\x7f-\xa0\u2028\u2029]*")*?)
         (?:\ data-upload-time="(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?Z")?>\3</a>)
-      | <[aA]\s((?:"[^"]*"|'[^']*'|[^'">])*)>([^<]*)""",
+      | <[aA]\s((?:"[^"]*"|'[^']*'|[^'"<>])*)>([^<]*)""",
     re.VERBOSE | re.ASCII,
 )
 _PAIR = re.compile(r'([a-z-]+)="([^"]*)"')
 _ATTRIBUTE = re.compile(r"""([^\s=/"'>]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?""")
-_META = re.compile(r"""<meta\s((?:"[^"]*"|'[^']*'|[^'">])*)>""", re.IGNORECASE)
+_META = re.compile(r"""<meta\s((?:"[^"]*"|'[^']*'|[^'"<>])*)>""", re.IGNORECASE)
+#: Comments and declarations, also one that never ends.
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)|<[!?][^>]*(?:>|\Z)", re.DOTALL)
+#: A tag up to its end, or a mark that begins none.
+_TAG = re.compile(r"""<[a-zA-Z/!?](?:"[^"]*"|'[^']*'|[^'"<>])*>|<""")
 #: What makes anchors mean something else than they say, so that only the real parser will do.
 _INTRICATE = re.compile(
     r"<!--|<base\b|<script\b|<style\b|<textarea\b|<title>[^<]*<a\s", re.IGNORECASE
@@ -174,7 +179,9 @@ def _walk(text: str) -> tuple[dict[str, str], str, Iterable[_Anchor]]:
 
     walker = Walker()
     try:
-        walker.feed(text)
+        # The parser reads on to the end of the page from each mark that begins nothing.
+        told = _COMMENT.sub("", text)
+        walker.feed(_TAG.sub(lambda found: found[0] if len(found[0]) > 1 else "&lt;", told))
         walker.close()
     except (ValueError, AssertionError) as error:  # the latter of some broken declarations
         raise ListingError(f"its HTML cannot be read: {error}") from error

@@ -10,9 +10,20 @@ from lockenv.patterns import pattern
 #: tomllib says where it stopped in its message; only from Python 3.14 on in attributes too.
 _PLACE = pattern(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
 
+#: A key of more parts takes the parser time by the square of their number.
+_MOST_DOTS = 2000
+
 
 def parse_toml(file: str, text: str) -> dict[str, object]:
     """The document's values; `InputError` with file and line where it is not TOML 1.0."""
+    if text.count(".") > _MOST_DOTS:
+        for number, line in enumerate(text.split("\n"), 1):
+            if line.count(".") > _MOST_DOTS:
+                raise InputError(
+                    "toml-syntax",
+                    f"{file}:{number}: a line has more than {_MOST_DOTS} dots",
+                    fix=f"break line {number} of {file}",
+                )
     try:
         return tomllib.loads(text)
     except RecursionError as error:

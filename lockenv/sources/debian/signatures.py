@@ -33,10 +33,12 @@ if TYPE_CHECKING:
 _NO_SIGNATURE = "no valid signatures found"
 #: RFC 9580, 7.1; apt too accepts nothing before it.
 _CLEAR_SIGNED = b"-----BEGIN PGP SIGNED MESSAGE-----"
-_ARMOUR = re.compile(
-    rb"-----BEGIN PGP [A-Z ]+-----\r?\n(?:[^\n]+: [^\n]*\n)*\s*\n?([A-Za-z0-9+/=\s]+?)"
-    rb"(?:\n=[A-Za-z0-9+/]{4})?\s*-----END PGP [A-Z ]+-----"
+#: RFC 9580, 6.2: the lines around an armoured block, and one of its headers.
+_BEGIN, _END = (
+    re.compile(rb"-----BEGIN PGP [A-Z ]+-----"),
+    re.compile(rb"-----END PGP [A-Z ]+-----"),
 )
+_HEADER = re.compile(rb"[^\s:]+: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +155,26 @@ def _first_line(error: Exception) -> str:
 
 
 def _dearmoured(data: bytes) -> bytes:
+    """The packets of all armoured blocks joined; what is not armoured as it is."""
     if not data.lstrip().startswith(b"-----BEGIN"):
         return data
-    parts = []
-    for match in _ARMOUR.finditer(data):
-        try:
-            parts.append(base64.b64decode(b"".join(match[1].split()), validate=True))
-        except binascii.Error:
-            return b""
+    parts: list[bytes] = []
+    block: list[bytes] | None = None
+    for line in map(bytes.strip, data.splitlines()):
+        if _BEGIN.fullmatch(line):
+            block = []
+        elif block is None:
+            continue
+        elif _END.fullmatch(line):
+            # A checksum may end it; nobody needs to verify one (RFC 9580, 6.1).
+            text = block[:-1] if block and block[-1].startswith(b"=") else block
+            try:
+                parts.append(base64.b64decode(b"".join(text), validate=True))
+            except binascii.Error:
+                return b""
+            block = None
+        elif block or not _HEADER.match(line):
+            block.append(line)
     return b"".join(parts)
 
 

@@ -270,7 +270,8 @@ class GitRepositories:
         import fcntl  # noqa: PLC0415 - Windows has none
 
         with (folder / "lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            with suppress(OSError):  # a disk without locks keeps nobody out
+                fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from lockenv.errors import InputError
 from lockenv.fields import Fields
 from lockenv.formats.metadata import LIMIT, CoreMetadata, MetadataError, parse_core_metadata
+from lockenv.formats.toml import parse_toml
 from lockenv.model import BuildSystem
 
 if TYPE_CHECKING:
@@ -57,8 +58,8 @@ def build_system(tree: SourceTree) -> BuildSystem:
 def build_system_of(body: bytes) -> BuildSystem:
     """The build system that the text of a pyproject.toml names; `MetadataError` for a bad one."""
     try:
-        document = tomllib.loads(body.decode())
-    except (ValueError, RecursionError) as error:
+        document = parse_toml("pyproject.toml", body.decode())
+    except (ValueError, InputError) as error:
         raise MetadataError(f"its pyproject.toml cannot be read: {error}") from error
     fields = Fields(document).below("build-system")
     if fields is None:
@@ -126,8 +127,8 @@ def project_metadata(body: bytes, *, version: str | None) -> CoreMetadata | None
     A dynamic version may be known from elsewhere. None where something is missing.
     """
     try:
-        document = tomllib.loads(body.decode())
-    except (ValueError, RecursionError):
+        document = parse_toml("pyproject.toml", body.decode())
+    except (ValueError, InputError):
         return None
     project = Fields(document).below("project")
     if project is None:
