@@ -128,22 +128,27 @@ def _builds(
 
 def _barred(clash: Explanation, source: PythonSource) -> dict[str, list[Rejected]]:
     """The versions of names in a clash that all who ask could agree on, if they were on offer."""
-    roots = [root.requirement for root in clash.roots]
-    links = [one for link in clash.links for one in link.requirements]
+    # Who asks is a line of the manifest, or a package whose versions each have words of their own.
+    askers = [[root.requirement] for root in clash.roots]
+    askers += [list(link.requirements) for link in clash.links]
+    asks: dict[str, list[list[PythonRequirement]]] = {}
+    for words in askers:
+        known = [one for one in words if isinstance(one, PythonRequirement)]
+        for name in dict.fromkeys(one.identifier.name for one in known):
+            asks.setdefault(name, []).append([one for one in known if one.identifier.name == name])
     lacking = {each.requirement.identifier.name for each in clash.lacking}
-    asks = [one for one in (*roots, *links) if isinstance(one, PythonRequirement)]
     found = {}
-    for name in dict.fromkeys(one.identifier.name for one in asks):
-        firm = {one for one in roots if isinstance(one, PythonRequirement)}
-        firm = {one for one in firm if one.identifier.name == name}
-        others = {one for one in asks if one.identifier.name == name} - firm
-        if name in lacking or len(firm) + len(others) < 2 or any(one.url for one in asks):
+    for name, several in asks.items():
+        if (
+            name in lacking
+            or len(several) == 1
+            or any(one.url for words in several for one in words)
+        ):
             continue
         versions = [
             one
             for one in source.rejections(Identifier(PYPI, name))
-            if all(_fits(asked, one) for asked in firm)
-            and (not others or any(_fits(asked, one) for asked in others))
+            if all(any(_fits(asked, one) for asked in words) for words in several)
         ]
         if versions:
             found[name] = versions
