@@ -38,6 +38,7 @@ from lockenv.materialize.place import LINK_MODES, Placer
 from lockenv.materialize.plan import Change, Plan, plan
 from lockenv.materialize.root_apply import materialize_root
 from lockenv.materialize.root_build import remove_tree
+from lockenv.materialize.root_hold import remove_unused_roots, using_root
 from lockenv.materialize.sharing import make_own, shared_among
 from lockenv.materialize.skeleton import Skeleton, skeleton_of
 from lockenv.materialize.state import (
@@ -142,12 +143,14 @@ __all__ = [
     "referrer_of",
     "refused_by_system",
     "remove_tree",
+    "remove_unused_roots",
     "render_gate",
     "selection_texts",
     "shared_among",
     "skeleton_of",
     "top_digest",
     "tree_key",
+    "using_root",
     "verify_venv",
     "without",
     "write_archive",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -72,12 +73,13 @@ def build_image(plan: ImagePlan, places: BuildPlaces, progress: Progress = SILEN
     """
     compressor = open_compressor(plan.settings.compression)
     jobs = places.jobs or min(8, os.cpu_count() or 1)
-    with ThreadPoolExecutor(jobs, "layers") as pool:
+    with ExitStack() as held, ThreadPoolExecutor(jobs, "layers") as pool:
         builder = _Builder(
             plan=plan,
             places=places,
             compressor=compressor,
             pool=pool,
+            held=held,
             progress=progress,
         )
         try:
@@ -93,6 +95,7 @@ class _Builder:
     places: BuildPlaces
     compressor: Compressor
     pool: ThreadPoolExecutor
+    held: ExitStack
     progress: Progress
 
     @cached_property
@@ -129,6 +132,7 @@ class _Builder:
             links=links,
             base=base,
             upgrades=self._upgrades,
+            held=self.held,
         )
         if packages or base:
             self.progress.started("configure")

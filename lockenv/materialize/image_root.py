@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from lockenv.materialize.image_rules import NORMALISATION
 from lockenv.materialize.layers_fragment import read_fragment
 from lockenv.materialize.layers_store import key_of
 from lockenv.materialize.root_build import build_root, remove_tree
+from lockenv.materialize.root_hold import making_root, using_root
 from lockenv.materialize.root_order import RootOrder
 from lockenv.values import dataclass, field
 
@@ -34,7 +36,8 @@ class RootMaker:
     """One image's root.
 
     ``baseline`` is what the package layers make together; ``directories`` what unpacking makes.
-    The mode of building is no part of the key, as it is no part of the result.
+    The mode of building is no part of the key, as it is no part of the result. ``held`` keeps the
+    root for us, once programs run in it, until it is closed.
     """
 
     plan: ImagePlan
@@ -48,6 +51,7 @@ class RootMaker:
     links: tuple[tuple[str, str], ...]
     base: tuple[BuiltLayer, ...] = ()
     upgrades: tuple[Deb, ...] = ()
+    held: ExitStack
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -75,7 +79,10 @@ class RootMaker:
         """What configuring adds to the package layers."""
         kept = read_fragment(self._fragment)
         if kept is None:
-            self._build()
+            with making_root(self._root):
+                # Another process may have built it while we waited.
+                if read_fragment(self._fragment) is None:
+                    self._build()
             kept = read_fragment(self._fragment)
         if kept is None:
             raise FileNotFoundError(self._fragment)
@@ -84,9 +91,15 @@ class RootMaker:
     def folder(self) -> Path:
         """The root itself, for programs to run in; built if the store has it no more."""
         with self._lock:
-            if not self._facts.exists():
-                self._build()
-        return self.store.root(self.key)
+            while True:
+                with ExitStack() as stack:
+                    stack.enter_context(using_root(self._root))
+                    if self._facts.exists():
+                        self.held.push(stack.pop_all())
+                        return self._root
+                with making_root(self._root):
+                    if not self._facts.exists():
+                        self._build()
 
     def report(self) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
         """What was dropped with reasons, and the scripts that were skipped."""
@@ -98,15 +111,18 @@ class RootMaker:
 
     @property
     def _facts(self) -> Path:
-        folder = self.store.root(self.key)
-        return folder.with_name(f"{folder.name}.json")
+        return self._root.with_name(f"{self._root.name}.json")
+
+    @property
+    def _root(self) -> Path:
+        return self.store.root(self.key)
 
     @property
     def _fragment(self) -> Path:
         return self.store.fragment(key_of("configured", self.key, self.compressor.label))
 
     def _build(self) -> None:
-        root = self.store.root(self.key)
+        root = self._root
         self._facts.unlink(missing_ok=True)
         remove_tree(root, self.confinement)
         files = ((_SOURCES, self.plan.apt_sources),) if self.plan.apt_sources else ()

@@ -17,6 +17,7 @@ import zstandard
 from lockenv.errors import IntegrityError, LockenvError
 from lockenv.formats.tar import Reader
 from lockenv.materialize.image_read import decoded_layer
+from lockenv.materialize.root_hold import making_root
 from lockenv.materialize.root_order import parse_error, render_error
 from lockenv.materialize.root_shut import refused, shut_into
 
@@ -43,6 +44,17 @@ def materialize_root(
     done = folder.with_name(f"{folder.name}.json")
     if done.exists():
         return folder
+    with making_root(folder):
+        # Another process may have laid it out while we waited.
+        if not done.exists():
+            _lay_out(layers, folder, confinement, store)
+            done.write_text("{}")
+    return folder
+
+
+def _lay_out(
+    layers: Sequence[Path], folder: Path, confinement: Confinement, store: ImageStore
+) -> None:
     with store.work() as work:
         answer = work / "answer.json"
         paths = [str(layer) for layer in layers]
@@ -51,8 +63,6 @@ def materialize_root(
     if problem != "":
         confinement.call("lockenv.materialize.root_worker:remove", str(folder))
         raise parse_error(problem) if problem else refused(f"status {ended.status}")
-    done.write_text("{}")
-    return folder
 
 
 def apply(confinement: Confinement, folder: str, answer: str, *layers: str) -> None:

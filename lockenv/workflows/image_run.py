@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from lockenv.errors import HostError, InputError
+from lockenv.fetch import using_store
 from lockenv.formats.oci import parse_config
-from lockenv.materialize import ImageStore, key_of, materialize_root
+from lockenv.materialize import ImageStore, key_of, materialize_root, using_root
 from lockenv.sandbox import (
     DRIVER_FOLDER,
     Confinement,
@@ -55,12 +57,17 @@ def run_in_image(scene: Scene, options: RunOptions) -> int:
         )
     targets = (options.selection.target,) if options.selection.target else ()
     wanted = ImageOptions(name=options.image_name, targets=targets)
-    opened, built = built_images(scene, wanted, mode)
-    image = built[0]
-    config = parse_config(image.config, "the image that the lock makes")
-    roots = _roots(scene, image.layers, mode)
-    gpus = gpu_shares()
-    with tempfile.TemporaryDirectory(prefix="lockenv-run-", ignore_cleanup_errors=True) as scratch:
+    with ExitStack() as held:
+        # A shell may stay open for days: then it keeps its roots from pruning, not all the store.
+        with using_store(scene.settings.cache_dir):
+            opened, built = built_images(scene, wanted, mode)
+            image = built[0]
+            roots = _roots(scene, image.layers, mode, held)
+        config = parse_config(image.config, "the image that the lock makes")
+        gpus = gpu_shares()
+        scratch = held.enter_context(
+            tempfile.TemporaryDirectory(prefix="lockenv-run-", ignore_cleanup_errors=True)
+        )
         return run_in_root(
             RootCommand(
                 root=str(roots[-1]),
@@ -92,8 +99,8 @@ def _refuse_venv_options(options: RunOptions) -> None:
         )
 
 
-def _roots(scene: Scene, layers: Sequence[BuiltLayer], mode: str) -> list[Path]:
-    """The image as folders in the store, the topmost first.
+def _roots(scene: Scene, layers: Sequence[BuiltLayer], mode: str, held: ExitStack) -> list[Path]:
+    """The image as folders in the store, the topmost first; kept there until ``held`` is closed.
 
     The project's layer lies apart: it changes with each commit, all others with the lock.
     """
@@ -102,7 +109,7 @@ def _roots(scene: Scene, layers: Sequence[BuiltLayer], mode: str) -> list[Path]:
         [layer for layer in layers if layer.name == _PROJECT_LAYER],
         [layer for layer in layers if layer.name != _PROJECT_LAYER],
     ]
-    return [
+    roots = [
         materialize_root(
             [layer.path for layer in part],
             key_of("image", [layer.diff_id for layer in part]),
@@ -112,6 +119,9 @@ def _roots(scene: Scene, layers: Sequence[BuiltLayer], mode: str) -> list[Path]:
         for part in parts
         if part
     ]
+    for root in roots:
+        held.enter_context(using_root(root))
+    return roots
 
 
 def _variables(

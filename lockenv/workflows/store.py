@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockenv.errors import InputError
+from lockenv.errors import HostError, InputError
 from lockenv.fetch import alone_at_store, shelf_path
 from lockenv.lockfile import parse_lock, render_size
 from lockenv.values import dataclass
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lockenv.workflows.scene import Scene
 
 _KINDS = ("pages", "facts", "blobs", "unpacked", "git", "image")
-#: What images are made of and can be made of again; a root may be in use by what runs in it.
+#: What images are made of and can be made of again.
 _LAYERS = ("fragments", "layers")
 _CHUNK = 1 << 20
 
@@ -95,7 +95,33 @@ def prune_store(scene: Scene, *, everything: bool) -> list[str]:
         scene.progress.note("waiting for commands that use the store")
 
     with alone_at_store(scene.settings.cache_dir, say):
-        return [f"freed {render_size(_prune(scene, everything=everything))}"]
+        freed = _prune(scene, everything=everything)
+        size, kept = _prune_roots(scene.settings.cache_dir / "image")
+        in_use = f"; kept {len(kept)} image roots that commands run in" if kept else ""
+        return [f"freed {render_size(freed + size)}{in_use}"]
+
+
+def _prune_roots(folder: Path) -> tuple[int, tuple[str, ...]]:
+    """Remove the roots of images, which are made again from layers, and what killed builds left.
+
+    How many bytes that freed, and the roots that stay, as commands run in them.
+    """
+    if not folder.exists():
+        return 0, ()
+    # Only here, as images load much. Files of a root may be owned by sub-ids.
+    from lockenv.materialize import remove_tree, remove_unused_roots  # noqa: PLC0415
+    from lockenv.sandbox import Confinement, choose_mode  # noqa: PLC0415
+
+    before = sum(one.stat(follow_symlinks=False).st_size for one in _files(folder))
+    try:
+        confinement = Confinement(choose_mode())
+    except HostError:  # then nobody built a root here
+        confinement = Confinement("chroot")
+    for leftover in (folder / "work", *folder.glob("check-*")):
+        remove_tree(leftover, confinement)
+    kept = remove_unused_roots(folder / "roots", lambda root: remove_tree(root, confinement))
+    after = sum(one.stat(follow_symlinks=False).st_size for one in _files(folder))
+    return before - after, kept
 
 
 def _prune(scene: Scene, *, everything: bool) -> int:

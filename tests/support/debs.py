@@ -239,8 +239,8 @@ def _mail() -> Member:
 _PROGRAMS = (
     *("dpkg", "dpkg-deb", "dpkg-divert", "dpkg-query", "dpkg-split", "dpkg-trigger"),
     "dpkg-statoverride",
-    *("update-alternatives", "sh", "cat", "chmod", "chown", "cp", "diff", "env", "id", "ln", "ls"),
-    *("mkdir", "mv", "readlink", "rm", "rmdir", "sed", "sleep", "sync", "tar", "touch"),
+    *("update-alternatives", "sh", "cat", "chmod", "chown", "cp", "date", "diff", "env", "id"),
+    *("ln", "ls", "mkdir", "mv", "readlink", "rm", "rmdir", "sed", "sleep", "sync", "tar", "touch"),
 )
 
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import hashlib
 import os
 import tarfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,10 @@ from lockenv.materialize import (
     check_digests,
     check_image,
     open_image,
+    remove_tree,
+    remove_unused_roots,
     top_digest,
+    using_root,
     write_archive,
     write_layout,
 )
@@ -173,12 +178,88 @@ def test_a_failing_script_shows_its_output_and_leaves_nothing(
     assert list((tmp_path / "cache/image/work").iterdir()) == []
 
 
+def test_a_preinst_finds_what_it_pre_depends_on_configured(tmp_path: Path, base: TinyDeb) -> None:
+    tool = deb(
+        "tool",
+        members=[file("etc/tool.conf", b"ready\n")],
+        control={"conffiles": "/etc/tool.conf\n"},
+    )
+    early = deb("early", fields={"Depends": "tool"}, scripts={"postinst": "#!/bin/sh\n:\n"})
+    # Named so that it would be unpacked before the others.
+    asks = deb(
+        "asks",
+        fields={"Pre-Depends": "early"},
+        scripts={"preinst": '#!/bin/sh\n[ "$(cat /etc/tool.conf)" = ready ]\n'},
+    )
+
+    found = _flat(build(_plan(tmp_path, base, asks, early, tool), _places(tmp_path)))
+
+    assert "etc/tool.conf" in found
+
+
+def test_times_that_scripts_write_down_are_the_epochs(tmp_path: Path, base: TinyDeb) -> None:
+    script = """#!/bin/sh
+        set -e
+        date > /etc/now
+        date +%s > /etc/count
+        cat /proc/sys/kernel/hostname /etc/hostname > /etc/name
+    """
+    clock = deb("clock", scripts={"postinst": script})
+    image = build(_plan(tmp_path, base, clock), _places(tmp_path))
+    configured = next(layer for layer in image.layers if layer.name == "configured")
+
+    with tarfile.open(configured.path) as archive:
+        texts = {
+            name: archive.extractfile(f"etc/{name}").read()  # type: ignore[union-attr]  # a file
+            for name in ("now", "count", "name")
+        }
+        assert "etc/hostname" not in archive.getnames()
+
+    moment = time.gmtime(EPOCH)
+    assert texts["count"] == f"{EPOCH}\n".encode()
+    assert texts["now"] == time.strftime("%a %b %e %H:%M:%S UTC %Y\n", moment).encode()
+    assert texts["name"] == b"lockenv\nlockenv\n"
+
+
+def test_two_builds_of_one_root_wait_for_each_other(tmp_path: Path, base: TinyDeb) -> None:
+    slow = deb("slow", scripts={"postinst": "#!/bin/sh\nsleep 1\necho once >> /etc/slow\n"})
+    plan, places = _plan(tmp_path, base, slow), _places(tmp_path)
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda one: build(one, places), (plan, plan))
+
+    assert first.manifest == second.manifest
+    assert _flat(first)["etc/slow"].size == len("once\n")
+
+
+def test_a_root_that_is_used_is_not_taken_away(tmp_path: Path, base: TinyDeb) -> None:
+    places = _places(tmp_path)
+    roots = tmp_path / "cache" / "image" / "roots"
+    build(_plan(tmp_path, base), places)
+    root = next(path for path in roots.iterdir() if path.is_dir())
+    (roots / "half-made").mkdir()
+
+    def remove(folder: Path) -> None:
+        remove_tree(folder, places.confinement)
+
+    with using_root(root):
+        kept = remove_unused_roots(roots, remove)
+        assert root.is_dir()
+
+    assert kept == (root.name,)
+    assert not (roots / "half-made").exists()
+    assert remove_unused_roots(roots, remove) == ()
+    assert list(roots.iterdir()) == []
+
+
 def test_secrets_that_scripts_make_are_left_out_and_named(tmp_path: Path, base: TinyDeb) -> None:
     keys = deb(
         "keys",
         scripts={
             "postinst": "#!/bin/sh\nset -e\nmkdir -p /etc/ssh\n"
             "cat /proc/sys/kernel/random/uuid > /etc/ssh/ssh_host_rsa_key\n"
+            "(echo -----BEGIN PRIVATE KEY-----; cat /etc/ssh/ssh_host_rsa_key) > /etc/any.key\n"
+            "ln -s any.key /etc/link.key\n"
             "echo x > /var/log.txt; mkdir -p /var/log; echo now > /var/log/made.log\n"
         },
     )
@@ -186,7 +267,9 @@ def test_secrets_that_scripts_make_are_left_out_and_named(tmp_path: Path, base: 
     image = build(_plan(tmp_path, base, keys), _places(tmp_path))
 
     assert ("etc/ssh/ssh_host_rsa_key", "a host key is a secret") in image.dropped
-    assert not {"etc/ssh/ssh_host_rsa_key", "var/log/made.log"} & set(_flat(image))
+    assert "etc/any.key" in dict(image.dropped)
+    gone = {"etc/ssh/ssh_host_rsa_key", "var/log/made.log", "etc/any.key", "etc/link.key"}
+    assert not gone & set(_flat(image))
 
 
 def test_a_member_that_leaves_the_root_is_refused(tmp_path: Path, base: TinyDeb) -> None:
