@@ -14,7 +14,7 @@ from lockenv.formats.debian import parse_relations
 from lockenv.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,28 +121,6 @@ def _directives(package: DpkgPackage) -> list[tuple[str, str]]:
         verb, _, name = line.partition("#")[0].strip().partition(" ")
         if verb and name.strip():
             found.append((verb, name.strip()))
-    return found
-
-
-def essential_closure(packages: Sequence[DpkgPackage]) -> set[str]:
-    """The names of what Essential packages need to be configured: the first stage of a root."""
-    by_name: dict[str, list[DpkgPackage]] = {}
-    for package in packages:
-        by_name.setdefault(package.name, []).append(package)
-        for alternatives in parse_relations(package.fields.get("Provides", "")):
-            for relation in alternatives:
-                by_name.setdefault(relation.name, []).append(package)
-    waiting = [package for package in packages if package.fields.get("Essential") == "yes"]
-    found: set[str] = set()
-    while waiting:
-        package = waiting.pop()
-        if package.name in found:
-            continue
-        found.add(package.name)
-        for field in ("Pre-Depends", "Depends"):
-            for alternatives in parse_relations(package.fields.get(field, "")):
-                first = next((name for r in alternatives if (name := r.name) in by_name), None)
-                waiting += by_name[first] if first else []
     return found
 
 

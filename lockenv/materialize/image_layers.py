@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from lockenv.errors import InputError
 from lockenv.formats.deb import MERGED_DIRECTORIES
 from lockenv.formats.tar import Entry, sort_key
-from lockenv.materialize.debian_database import DpkgPackage, essential_closure, replaces
+from lockenv.materialize.debian_database import DpkgPackage, replaces
 from lockenv.materialize.image_plan import BIG_WHEEL, CONSTANT_TIME
 from lockenv.materialize.layers_assemble import LayerPlan, with_parents
+from lockenv.materialize.root_stages import essential_closure
 from lockenv.values import dataclass
 
 if TYPE_CHECKING:

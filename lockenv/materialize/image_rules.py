@@ -21,38 +21,75 @@ if TYPE_CHECKING:
 
 #: 2: diversions and overridden modes that packages ask for before they are unpacked.
 #: 3: links of a project stay links; without scripts the linker's cache, shadow and records of ours.
-NORMALISATION = 3
+#: 4: stages by Pre-Depends, a name for the host, times and keys that scripts write, databases of
+#: servers.
+NORMALISATION = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """Paths (a regular expression over the whole path), what is done to them, and why.
 
-    ``secret``: what is dropped was a key or an identity, so the user is told.
+    ``told``: the user is told, as what is dropped must be made again where the image runs: keys,
+    identities, databases.
     """
 
     pattern: str
     action: str
     reason: str
-    secret: bool = False
+    told: bool = False
 
 
 #: First match wins. ``drop`` leaves a path out, ``empty`` keeps the file without content,
 #: ``drop-new`` leaves out what no package ships, ``keystore`` rewrites a Java keystore's dates,
-#: ``listing`` sorts what a folder was listed into.
+#: ``listing`` sorts what a folder was listed into, ``sorted-lines`` all lines below the head.
 RULES: tuple[Rule, ...] = (
+    Rule(r"etc/machine-id", "empty", "the identity of one machine, made at first start", told=True),
+    Rule(r"var/lib/dbus/machine-id", "drop", "the identity of one machine", told=True),
+    Rule(r"etc/ssh/ssh_host_[a-z0-9]+_key(\.pub)?", "drop", "a host key is a secret", told=True),
+    Rule(r"etc/munge/munge\.key", "drop", "a cluster's key is a secret", told=True),
+    Rule(r"etc/ssl/private/ssl-cert-snakeoil\.key", "drop", "a key is a secret", told=True),
     Rule(
-        r"etc/machine-id", "empty", "the identity of one machine, made at first start", secret=True
+        r"etc/ssl/certs/ssl-cert-snakeoil\.pem",
+        "drop",
+        "the certificate of a dropped key",
+        told=True,
     ),
-    Rule(r"var/lib/dbus/machine-id", "drop", "the identity of one machine", secret=True),
-    Rule(r"etc/ssh/ssh_host_[a-z0-9]+_key(\.pub)?", "drop", "a host key is a secret", secret=True),
-    Rule(r"etc/munge/munge\.key", "drop", "a cluster's key is a secret", secret=True),
-    Rule(r"etc/ssl/private/ssl-cert-snakeoil\.key", "drop", "a key is a secret", secret=True),
-    Rule(r"etc/ssl/certs/ssl-cert-snakeoil\.pem", "drop", "the certificate of a dropped key"),
     Rule(
-        r"etc/dropbear/dropbear_[a-z0-9]+_host_key", "drop", "a host key is a secret", secret=True
+        r"etc/bind/rndc\.key", "drop-new", "a key is a secret; made by rndc-confgen -a", told=True
     ),
-    Rule(r"var/lib/systemd/random-seed", "drop", "a secret of one machine", secret=True),
+    Rule(r"var/lib/rabbitmq/\.erlang\.cookie", "drop-new", "a cluster's secret", told=True),
+    Rule(r"var/lib/phpmyadmin/blowfish_secret\.inc\.php", "drop-new", "a secret", told=True),
+    Rule(r"etc/(nvme/host(nqn|id)|hostid)", "drop-new", "the identity of one machine", told=True),
+    Rule(r"etc/iscsi/initiatorname\.iscsi", "drop-new", "the identity of one machine", told=True),
+    Rule(r"etc/dropbear/dropbear_[a-z0-9]+_host_key", "drop", "a host key is a secret", told=True),
+    Rule(
+        r"var/lib/postgresql(/.*)?|etc/postgresql/[0-9].*",
+        "drop-new",
+        "a cluster has an identity of its own; made by pg_createcluster",
+        told=True,
+    ),
+    Rule(
+        r"var/lib/mysql/.+",
+        "drop-new",
+        "a database holds times and identities; made by mariadb-install-db",
+        told=True,
+    ),
+    Rule(
+        r"etc/apt/apt\.conf\.d/02autoremove-postgresql",
+        "drop-new",
+        "names the clusters; PostgreSQL's own hook writes it anew",
+    ),
+    Rule(
+        r"etc/ldap/slapd\.d(/.*)?|var/lib/ldap/.+",
+        "drop-new",
+        "a directory has an identity and a password; made by dpkg-reconfigure slapd",
+        told=True,
+    ),
+    Rule(
+        r"etc/aliases\.db", "drop-new", "holds the time of the build; made by newaliases", told=True
+    ),
+    Rule(r"var/lib/systemd/random-seed", "drop", "a secret of one machine", told=True),
     Rule(r"var/log/(.*/)?[^/]*\.log", "drop", "holds the time of the build"),
     Rule(r"var/log/apt/.+", "drop", "holds the time of the build"),
     Rule(r"var/cache/ldconfig/aux-cache", "drop", "holds inode numbers"),
@@ -66,6 +103,11 @@ RULES: tuple[Rule, ...] = (
     Rule(r"etc/\.pwd\.lock", "drop", "a lock file"),
     Rule(r"root/\.(rnd|cache|gnupg|wget-hsts)(/.*)?", "drop", "what tools leave in root's home"),
     Rule(r"usr/share/info/dir(\.old)?", "drop", "entries stand in the order of a folder on disk"),
+    Rule(
+        r"var/lib/texmf/(fmtutil\.cnf|updmap\.cfg)-.+",
+        "sorted-lines",
+        "TeX joins its parts in the order of a folder on disk",
+    ),
     Rule(r"(.*/)?ls-R", "listing", "TeX lists names in the order of a folder on disk"),
     Rule(
         r"var/lib/texmf/web2c/.+\.(log|fmt)",
@@ -123,7 +165,12 @@ def rewriter(rule: Rule | None) -> Callable[[bytes], bytes] | None:
     """What a rule does to a file's content, if anything."""
     if rule is None:
         return None
-    return {"empty": _emptied, "keystore": _undated, "listing": _sorted_listing}.get(rule.action)
+    return {
+        "empty": _emptied,
+        "keystore": _undated,
+        "listing": _sorted_listing,
+        "sorted-lines": _sorted_lines,
+    }.get(rule.action)
 
 
 def _emptied(_content: bytes) -> bytes:
@@ -138,6 +185,13 @@ def _sorted_listing(content: bytes) -> bytes:
         name, *names = paragraph.strip(b"\n").split(b"\n")
         folders.append(b"\n".join([name, *sorted(names)]))
     return b"\n\n".join([head, *sorted(folders)]) + b"\n"
+
+
+def _sorted_lines(content: bytes) -> bytes:
+    """The comments that stand first, then all other lines, sorted."""
+    lines = content.splitlines(keepends=True)
+    count = next((n for n, line in enumerate(lines) if not line.startswith(b"#")), len(lines))
+    return b"".join([*lines[:count], *sorted(lines[count:])])
 
 
 #: The format that keytool calls JKS: magic, version 2, and a keyed digest at the end.

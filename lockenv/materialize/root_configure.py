@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 #: policy-rc.d(8): 101 forbids the action, so no service is started while scripts run.
 _POLICY = "#!/bin/sh\nexit 101\n"
 _POLICY_PATH = "usr/sbin/policy-rc.d"
+#: hostname(5): mail servers ask for it and refuse an empty name. No package ships the file.
+_HOST_NAME = "lockenv\n"
+_HOST_NAME_PATH = "etc/hostname"
 #: Where packages lie while dpkg itself unpacks them; nothing of ours is left in an image's /run.
 _DEBS = "run/lockenv"
 _UPGRADE = ("--force-unsafe-io", "--force-depends", "--force-confold", "--auto-deconfigure")
@@ -45,13 +48,13 @@ class Configurer:
     confinement: Confinement
 
     def prepare(self) -> None:
-        """Forbid services, and where no mount is possible make the few nodes of /dev."""
+        """Forbid services, name the host, and where nothing can be mounted make nodes in /dev."""
         has_mounts = self.confinement.mode != "chroot"
         shut_into(self.root, lambda: _prepare(nodes=not has_mounts))
 
     def tidy(self) -> None:
         """Take away what `prepare` made."""
-        shut_into(self.root, lambda: Path("/", _POLICY_PATH).unlink(missing_ok=True))
+        shut_into(self.root, _tidy)
 
     def preinst(self, packages: Sequence[DpkgPackage]) -> None:
         """Run what packages want to have run before they are unpacked, base-passwd's first."""
@@ -132,6 +135,10 @@ def _prepare(*, nodes: bool) -> None:
     policy.parent.mkdir(parents=True, exist_ok=True)
     policy.write_text(_POLICY)
     policy.chmod(0o755)
+    host = Path("/", _HOST_NAME_PATH)
+    if not os.path.lexists(host):
+        host.parent.mkdir(parents=True, exist_ok=True)
+        host.write_text(_HOST_NAME)
     if not nodes:
         return
     folder = Path("/dev")
@@ -144,3 +151,10 @@ def _prepare(*, nodes: bool) -> None:
         except PermissionError:
             (folder / name).touch()
         (folder / name).chmod(0o666)
+
+
+def _tidy() -> None:
+    Path("/", _POLICY_PATH).unlink(missing_ok=True)
+    host = Path("/", _HOST_NAME_PATH)
+    if not host.is_symlink() and host.exists() and host.read_text() == _HOST_NAME:
+        host.unlink()

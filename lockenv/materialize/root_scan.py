@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
 import stat
+import time
 from typing import TYPE_CHECKING
 
 from lockenv.formats.tar import Entry, Kind, sort_key
 from lockenv.materialize.image_plan import CONSTANT_TIME
 from lockenv.materialize.image_rules import owned, rewriter, rule_for, timed
+from lockenv.materialize.image_stamps import secret_in, without_stamps
 from lockenv.values import dataclass, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from lockenv.materialize.image_rules import Rule
+
 
 _CAPABILITY = "security.capability"
 _READ = 1 << 20
-#: Too large for a file whose content a rule rewrites.
+#: Too large for a file whose content is rewritten.
 _LARGEST_REWRITTEN = 64 << 20
 
 
@@ -61,6 +66,7 @@ class Scanner:
         self._walk("")
         for names in self._first.values():
             self._link(names)
+        self._drop_links()
         return self._scan
 
     def _walk(self, folder: str) -> None:
@@ -71,15 +77,14 @@ class Scanner:
             status = member.stat(follow_symlinks=False)
             rule = rule_for(path)
             if rule and self._is_dropped(path, rule.action):
-                if rule.secret:
+                if rule.told:
                     self._scan.dropped.append((path, rule.reason))
                 continue
             entry = self._entry(path, member.path, status)
+            if entry is not None and entry.kind == "file":
+                entry = self._made(entry, member.path, rule)
             if entry is None:
                 continue
-            rewrite = rewriter(rule)
-            if rewrite and entry.kind == "file" and entry.size < _LARGEST_REWRITTEN:
-                entry = self._rewritten(entry, member.path, rewrite)
             self._scan.entries[path] = timed(owned(self._dated(entry)), self._epoch)
             if entry.kind == "directory":
                 self._walk(path)
@@ -94,11 +99,35 @@ class Scanner:
     def _is_dropped(self, path: str, action: str) -> bool:
         return action == "drop" or (action == "drop-new" and path not in self._baseline)
 
-    def _rewritten(self, entry: Entry, place: str, rewrite: Callable[[bytes], bytes]) -> Entry:
+    def _made(self, entry: Entry, place: str, rule: Rule | None) -> Entry | None:
+        """The entry of a file without what depends on the day; None for a key of a script's."""
+        rewrite, before = rewriter(rule), self._baseline.get(entry.path)
+        is_shipped = before is not None and before.digest == entry.digest
+        if (is_shipped and not rewrite) or entry.size >= _LARGEST_REWRITTEN:
+            return entry
         with open(place, "rb") as file:  # noqa: PTH123  the scanner's place is text
-            content = rewrite(file.read())
-        self._scan.content[entry.path] = content
-        return replace(entry, size=len(content), digest=hashlib.sha256(content).hexdigest())
+            content = kept = file.read()
+        window = self._began, int(time.time()) + 1
+        reason = None if before else secret_in(content, window)
+        if reason is not None:
+            self._scan.dropped.append((entry.path, reason))
+            return None
+        if not is_shipped:
+            kept = without_stamps(content, window, self._epoch)
+        kept = rewrite(kept) if rewrite else kept
+        if kept == content:
+            return entry
+        self._scan.content[entry.path] = kept
+        return replace(entry, size=len(kept), digest=hashlib.sha256(kept).hexdigest())
+
+    def _drop_links(self) -> None:
+        """Leave out links that scripts made to keys that were left out."""
+        keys = {path for path, _ in self._scan.dropped}
+        for path, entry in list(self._scan.entries.items()):
+            if entry.kind == "symlink" and path not in self._baseline:
+                place = posixpath.join("/", posixpath.dirname(path), entry.target)
+                if posixpath.normpath(place).lstrip("/") in keys:
+                    del self._scan.entries[path]
 
     def _entry(self, path: str, place: str, status: os.stat_result) -> Entry | None:
         kind = _kind(status.st_mode)

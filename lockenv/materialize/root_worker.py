@@ -17,7 +17,6 @@ from lockenv.errors import HostError, LockenvError
 from lockenv.formats.oci import open_compressor
 from lockenv.materialize.debian_database import (
     DpkgPackage,
-    essential_closure,
     render_activations,
     render_status,
     render_triggers,
@@ -37,6 +36,7 @@ from lockenv.materialize.root_native import configure_natively, skipped_scripts
 from lockenv.materialize.root_order import RootAnswer, parse_order, render_answer
 from lockenv.materialize.root_scan import Scanner, difference, whiteouts
 from lockenv.materialize.root_shut import refused, shut_into
+from lockenv.materialize.root_stages import essential_closure, stages_of
 from lockenv.materialize.root_unpack import Parcel, unpack
 from lockenv.materialize.root_user import add_user
 from lockenv.values import dataclass, field
@@ -129,8 +129,6 @@ class _Builder:
             else essential_closure([package.unpacked for package in self.packages])
         )
         base = [package for package in self.packages if package.unpacked.name in base_names]
-        rest = [package for package in self.packages if package.unpacked.name not in base_names]
-        late = [package for package in rest if package.unpacked.facts["diverts"]]
         configurer.upgrade(self.order.upgrades)
         if base:
             self._unpack(base)
@@ -139,18 +137,31 @@ class _Builder:
             configurer.preinst([package.unpacked for package in base])
             self._override()
             configurer.configure(*(package.unpacked.qualified for package in base))
-        if rest or self.order.upgrades:
-            self._unpack([package for package in rest if package not in late])
-            self._unpack(late, part="info")
-            configurer.prepare()
-            self._write_database(rest, self.packages)
-            configurer.preinst([package.unpacked for package in rest])
-            self._unpack(late, part="files")
-            shut_into(self.order.root, self._move_waiting)
-            self._override()
-            self._activate(base, rest)
+        done = base
+        for names in stages_of([one.unpacked for one in self.packages], base_names):
+            stage = [one for one in self.packages if one.unpacked.qualified in names]
+            self._unpack_stage(configurer, stage, done)
+            done = [*done, *stage]
+            is_last = len(done) == len(self.packages)
+            configurer.configure(*(() if is_last else sorted(names)))
+        if len(done) == len(base) and self.order.upgrades:
             configurer.configure()
         configurer.tidy()
+
+    def _unpack_stage(
+        self, configurer: Configurer, stage: Sequence[_Package], done: Sequence[_Package]
+    ) -> None:
+        """Unpack what is configured next, over what is configured already, as dpkg would."""
+        late = [package for package in stage if package.unpacked.facts["diverts"]]
+        self._unpack([package for package in stage if package not in late])
+        self._unpack(late, part="info")
+        configurer.prepare()
+        self._write_database(stage, [*done, *stage])
+        configurer.preinst([package.unpacked for package in stage])
+        self._unpack(late, part="files")
+        shut_into(self.order.root, self._move_waiting)
+        self._override()
+        self._activate(done, stage)
 
     def _move_waiting(self) -> None:
         known = [package.unpacked for package in self.packages]

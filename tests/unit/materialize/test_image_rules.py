@@ -26,6 +26,15 @@ from lockenv.materialize.root_scan import difference, portable_capability, white
         ("usr/bin/run/tmp/file", None),
         ("tmp/file", "drop-new"),
         ("var/lib/texmf/ls-R", "listing"),
+        ("var/lib/texmf/fmtutil.cnf-TEXLIVEDIST", "sorted-lines"),
+        ("var/lib/postgresql", "drop-new"),
+        ("var/lib/postgresql/15/main/PG_VERSION", "drop-new"),
+        ("etc/postgresql/15", "drop-new"),
+        ("etc/postgresql", None),
+        ("etc/ldap/slapd.d/cn=config.ldif", "drop-new"),
+        ("var/lib/mysql", None),
+        ("var/lib/mysql/ibdata1", "drop-new"),
+        ("etc/bind/rndc.key", "drop-new"),
     ],
 )
 def test_a_path_falls_under_its_rule(path: str, action: str | None) -> None:
@@ -45,6 +54,13 @@ def test_listings_are_sorted() -> None:
     text = rewrite(b"% head\n\n./b:\nz\na\n\n./a:\ny\nx\n")
 
     assert text == b"% head\n\n./a:\nx\ny\n\n./b:\na\nz\n"
+
+
+def test_lines_below_the_head_are_sorted() -> None:
+    rewrite = rewriter(rule_for("var/lib/texmf/updmap.cfg-DEBIAN"))
+    assert rewrite is not None
+
+    assert rewrite(b"# by\n# us\nMap b\nMap a\n# c\n") == b"# by\n# us\n# c\nMap a\nMap b\n"
 
 
 def _keystore(*entries: tuple[bytes, int]) -> bytes:
