@@ -41,8 +41,9 @@ class Rule:
 
 
 #: First match wins. ``drop`` leaves a path out, ``empty`` keeps the file without content,
-#: ``drop-new`` leaves out what no package ships, ``keystore`` rewrites a Java keystore's dates,
-#: ``listing`` sorts what a folder was listed into, ``sorted-lines`` all lines below the head.
+#: ``drop-new`` leaves out what no package ships; so does ``shipped``, which keeps the rest as it
+#: is shipped. ``keystore`` rewrites a Java keystore's dates, ``listing`` sorts what a folder was
+#: listed into, ``sorted-lines`` all lines below the head.
 RULES: tuple[Rule, ...] = (
     Rule(r"etc/machine-id", "empty", "the identity of one machine, made at first start", told=True),
     Rule(r"var/lib/dbus/machine-id", "drop", "the identity of one machine", told=True),
@@ -64,7 +65,12 @@ RULES: tuple[Rule, ...] = (
     Rule(r"etc/iscsi/initiatorname\.iscsi", "drop-new", "the identity of one machine", told=True),
     Rule(r"etc/dropbear/dropbear_[a-z0-9]+_host_key", "drop", "a host key is a secret", told=True),
     Rule(
-        r"var/lib/postgresql(/.*)?|etc/postgresql/[0-9].*",
+        r"var/lib/postgresql",
+        "shipped",
+        "given away only where a script can see whose it is, which single-id mode hides",
+    ),
+    Rule(
+        r"var/lib/postgresql/.+|etc/postgresql/[0-9].*",
         "drop-new",
         "a cluster has an identity of its own; made by pg_createcluster",
         told=True,

@@ -85,6 +85,8 @@ class Scanner:
                 entry = self._made(entry, member.path, rule)
             if entry is None:
                 continue
+            if rule and rule.action == "shipped":
+                entry = self._baseline[path]
             self._scan.entries[path] = timed(owned(self._dated(entry)), self._epoch)
             if entry.kind == "directory":
                 self._walk(path)
@@ -97,7 +99,8 @@ class Scanner:
         return replace(entry, mtime=self._epoch) if is_fresh else entry
 
     def _is_dropped(self, path: str, action: str) -> bool:
-        return action == "drop" or (action == "drop-new" and path not in self._baseline)
+        is_new = path not in self._baseline
+        return action == "drop" or (action in {"drop-new", "shipped"} and is_new)
 
     def _made(self, entry: Entry, place: str, rule: Rule | None) -> Entry | None:
         """The entry of a file without what depends on the day; None for a key of a script's."""

@@ -34,6 +34,7 @@ from tests.support.debs import (
     deb,
     feature_debs,
     file,
+    folder,
     hard_link,
     host_base,
     link,
@@ -219,6 +220,18 @@ def test_times_that_scripts_write_down_are_the_epochs(tmp_path: Path, base: Tiny
     assert texts["count"] == f"{EPOCH}\n".encode()
     assert texts["now"] == time.strftime("%a %b %e %H:%M:%S UTC %Y\n", moment).encode()
     assert texts["name"] == b"lockenv\nlockenv\n"
+
+
+def test_a_servers_first_database_is_left_out(tmp_path: Path, base: TinyDeb) -> None:
+    script = "#!/bin/sh\nset -e\nchown 8:8 /var/lib/postgresql\nmkdir /var/lib/postgresql/15\n"
+    server = deb("server", members=[folder("var/lib/postgresql")], scripts={"postinst": script})
+
+    image = build(_plan(tmp_path, base, server), _places(tmp_path))
+    found = _flat(image)
+
+    assert found["var/lib/postgresql"].uid == 0
+    assert "var/lib/postgresql/15" not in found
+    assert "var/lib/postgresql/15" in dict(image.dropped)
 
 
 def test_two_builds_of_one_root_wait_for_each_other(tmp_path: Path, base: TinyDeb) -> None:

@@ -27,7 +27,7 @@ from lockenv.materialize.root_scan import difference, portable_capability, white
         ("tmp/file", "drop-new"),
         ("var/lib/texmf/ls-R", "listing"),
         ("var/lib/texmf/fmtutil.cnf-TEXLIVEDIST", "sorted-lines"),
-        ("var/lib/postgresql", "drop-new"),
+        ("var/lib/postgresql", "shipped"),
         ("var/lib/postgresql/15/main/PG_VERSION", "drop-new"),
         ("etc/postgresql/15", "drop-new"),
         ("etc/postgresql", None),
