@@ -212,16 +212,40 @@ class Knowledge:
             yield bit, candidate
 
     def _fits_sibling(self, identifier: Identifier, candidate: Candidate) -> bool:
-        """Whether an extra's candidate has a version that is still possible for the bare name.
-
-        Only an order among candidates: any other version would be refused after asking for it.
-        """
-        if not identifier.qualifier:
-            return True
-        bare = self.numbers.get(Identifier(identifier.ecosystem, identifier.name))
+        """Whether an extra's candidate has a version that is still possible for the bare name."""
+        bare = self._sibling(identifier)
         if bare is None or not self.trail.required(bare):
             return True
         return bool(self.entries[bare].shelf.named(candidate.version_text) & self.trail.left[bare])
+
+    def _sibling(self, identifier: Identifier) -> int | None:
+        """The bare name of an extra, if it was met."""
+        if not identifier.qualifier:
+            return None
+        return self.numbers.get(Identifier(identifier.ecosystem, identifier.name))
+
+    def pair(self, name: int, candidate: Candidate) -> bool:
+        """Where an extra's candidate does not go with the bare name: take all such away.
+
+        That an extra needs the bare name at its own version is so by what an extra is
+        (`Identifier`), so none of them has to be asked. False if the candidate may be tried.
+        """
+        entry = self.entries[name]
+        bare = self._sibling(entry.shelf.identifier)
+        if bare is None or self._fits_sibling(entry.shelf.identifier, candidate):
+            return False
+        shelf, possible = self.entries[bare].shelf, self.trail.left[bare]
+        unfit = without = 0
+        for each in entry.shelf.of(self.trail.left[name] & ~entry.known):
+            # What the bare name does not have yet may still be let in by the extra's own ask.
+            named = shelf.named(each.version_text)
+            if named and not named & possible:
+                unfit |= entry.shelf.bit(each)
+                without |= named
+        if not unfit & entry.shelf.bit(candidate):
+            return False
+        self.trail.add(Clause(terms={name: unfit, bare: ~without}))
+        return True
 
     # Where nothing is on offer although something is possible.
 

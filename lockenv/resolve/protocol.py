@@ -20,7 +20,8 @@ class Identifier:
 
     ``ecosystem`` is pypi, deb, cuda, … and picks the source; ``qualifier`` is an extra, an
     architecture, or empty. An identifier with an extra is a candidate of its own whose requirements
-    are the bare one at the same version and what the extra adds.
+    are the bare one at the same version and what the extra adds; that much is known of it before
+    it is asked.
     """
 
     ecosystem: str

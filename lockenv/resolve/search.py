@@ -164,6 +164,8 @@ class Search:
         candidate = self._known.pick(name)
         if candidate is None:
             return self._known.lock(name)
+        if self._known.pair(name, candidate):
+            return None
         trail = self._known.trail
         entry = self._known.entries[name]
         bit = entry.shelf.bit(candidate)

@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 from packaging.requirements import Requirement
 
-from lockenv.errors import InputError, IntegrityError, NetworkError, UnavailableError
+from lockenv.errors import (
+    ExternalError,
+    InputError,
+    IntegrityError,
+    NetworkError,
+    UnavailableError,
+)
 from lockenv.fetch import FetchOptions, Patience, StoreFetcher, open_fetcher
-from lockenv.model import DEFAULT_LEVELS, PLATFORMS, Index, Origin, SourceRule, Target
+from lockenv.model import DEFAULT_LEVELS, PLATFORMS, Index, Origin, Progress, SourceRule, Target
 from lockenv.resolve import Identifier, UnusableCandidateError
 from lockenv.sources.python import (
     Pin,
@@ -478,6 +484,55 @@ def test_a_backend_that_is_plugged_in_is_asked(plain: World) -> None:
 
     assert asks(source, best(source, "demo")) == ["built"]
     assert asked == ["demo True"]
+
+
+def fails(name: str, tree: SourceTree) -> bytes:
+    raise ExternalError("build-failed", f"{name} lacks a library ({tree.filename})")
+
+
+def source_that_cannot_build(world: World, told: list[str]) -> PythonSource:
+    world.index.publish(sdist("demo", "2.0", dynamic=["Requires-Dist"]))
+    here = Index(name="here", url=world.index.url)
+    return PythonSource(
+        world.fetcher,
+        make_target(),
+        PythonRequest(indexes=(here,), sdist="allow"),
+        sdist_metadata=fails,
+        progress=Told(told),
+    )
+
+
+class Told(Progress):
+    """Progress that keeps the notes."""
+
+    def __init__(self, notes: list[str]) -> None:
+        self._notes = notes
+
+    def note(self, text: str) -> None:
+        self._notes.append(text)
+
+
+def test_what_cannot_be_built_here_asks_for_what_its_wheels_for_others_ask(plain: World) -> None:
+    told: list[str] = []
+    source = source_that_cannot_build(plain, told)
+    for tag in ("cp312-cp312-win_amd64", "cp312-cp312-macosx_11_0_arm64"):
+        plain.index.publish(wheel("demo", "2.0", requires=["base"], tag=tag))
+
+    assert asks(source, best(source, "demo")) == ["base"]
+    assert ["could not be built here" in one for one in told] == [True]
+
+
+@pytest.mark.parametrize("others", [(), (["base"], ["base", "more"])])
+def test_a_build_that_fails_is_told_where_no_wheels_agree(
+    plain: World, others: tuple[list[str], ...]
+) -> None:
+    source = source_that_cannot_build(plain, [])
+    tags = ("cp312-cp312-win_amd64", "cp312-cp312-macosx_11_0_arm64")
+    for tag, requires in zip(tags, others, strict=False):
+        plain.index.publish(wheel("demo", "2.0", requires=requires, tag=tag))
+
+    with pytest.raises(ExternalError, match="lacks a library"):
+        source.requirements(best(source, "demo"))
 
 
 # -- indexes ---------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from lockenv.errors import InputError, LockenvError
+from lockenv.errors import ExternalError, InputError, LockenvError
 from lockenv.fetch import Memo, redacted
 from lockenv.model import SILENT
 from lockenv.resolve import Identifier, Rejected, UnusableCandidateError
@@ -34,6 +34,7 @@ from lockenv.sources.python.versions import (
     requirement_of,
     specifier_of,
 )
+from lockenv.values import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -286,10 +287,36 @@ class PythonSource:
         return name in self.request.rules or name in self._demanded
 
     def _read(self, release: Release) -> CoreMetadata:
-        metadata = self.reader.read(release)
+        try:
+            metadata = self.reader.read(release)
+        except ExternalError as error:
+            metadata = self._by_its_wheels(release)
+            if metadata is None:
+                raise
+            self._note(
+                f"{release.file.filename} could not be built here ({error.what}): what it asks"
+                " for was taken from the wheels of the same version for others"
+            )
         if metadata is None:
             raise UnusableCandidateError(f"{release.file.filename}: it has no metadata")
         return metadata
+
+    def _by_its_wheels(self, release: Release) -> CoreMetadata | None:
+        """What the wheels of an sdist's version say, where they all say the same.
+
+        The machine that locks may lack what a build needs and the target has (a library, a
+        compiler); no other version is taken for that.
+        """
+        project = self._project(release.name) if release.index is not None else None
+        if project is None:
+            return None
+        files = project.listing.files(str(release.version))
+        wheels = [file for file in files if file.is_wheel]
+        some = (wheels[0], wheels[len(wheels) // 2], wheels[-1]) if wheels else ()
+        read = [self.reader.read(replace(release, kind="wheel", file=file)) for file in some]
+        found = [one for one in read if one is not None]
+        said = {(one.requires_dist, one.provides_extra, one.requires_python) for one in found}
+        return found[0] if len(said) == 1 else None
 
     def _requirements(
         self, candidate: PythonCandidate, metadata: CoreMetadata
