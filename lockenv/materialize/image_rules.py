@@ -43,7 +43,7 @@ class Rule:
 #: First match wins. ``drop`` leaves a path out, ``empty`` keeps the file without content,
 #: ``drop-new`` leaves out what no package ships; so does ``shipped``, which keeps the rest as it
 #: is shipped. ``keystore`` rewrites a Java keystore's dates, ``listing`` sorts what a folder was
-#: listed into, ``sorted-lines`` all lines below the head.
+#: listed into, ``sorted-lines`` all lines below the head, ``languages`` TeX's.
 RULES: tuple[Rule, ...] = (
     Rule(r"etc/machine-id", "empty", "the identity of one machine, made at first start", told=True),
     Rule(r"var/lib/dbus/machine-id", "drop", "the identity of one machine", told=True),
@@ -114,6 +114,11 @@ RULES: tuple[Rule, ...] = (
         "sorted-lines",
         "TeX joins its parts in the order of a folder on disk",
     ),
+    Rule(
+        r"var/lib/texmf/tex/generic/config/language\.(dat|dat\.lua|def)",
+        "languages",
+        "TeX joins its languages in the order of a folder on disk",
+    ),
     Rule(r"(.*/)?ls-R", "listing", "TeX lists names in the order of a folder on disk"),
     Rule(
         r"var/lib/texmf/web2c/.+\.(log|fmt)",
@@ -176,6 +181,7 @@ def rewriter(rule: Rule | None) -> Callable[[bytes], bytes] | None:
         "keystore": _undated,
         "listing": _sorted_listing,
         "sorted-lines": _sorted_lines,
+        "languages": _sorted_languages,
     }.get(rule.action)
 
 
@@ -198,6 +204,24 @@ def _sorted_lines(content: bytes) -> bytes:
     lines = content.splitlines(keepends=True)
     count = next((n for n, line in enumerate(lines) if not line.startswith(b"#")), len(lines))
     return b"".join([*lines[:count], *sorted(lines[count:])])
+
+
+#: What one language is in each of TeX's three lists, known by how the list begins. The first,
+#: English, carries a comment, so it stays where it is.
+_LANGUAGES = (
+    (b"%% e-TeX", rb"\\addlanguage\{[^\n]*\n"),
+    (b"--", rb"  \['[^\n]*\n(?:    [^\n]*\n)*  \},\n"),
+    (b"", rb"[^%=\s][^%\n]*\n(?:=[^%\n]*\n)*"),
+)
+
+
+def _sorted_languages(content: bytes) -> bytes:
+    unit = next(unit for start, unit in _LANGUAGES if content.startswith(start))
+    return re.sub(
+        rb"(?m)(?:^%b)+" % unit,
+        lambda found: b"".join(sorted(re.findall(rb"(?m)^" + unit, found[0]))),
+        content,
+    )
 
 
 #: The format that keytool calls JKS: magic, version 2, and a keyed digest at the end.

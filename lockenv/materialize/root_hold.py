@@ -41,7 +41,14 @@ def _locked(root: Path, *, alone: bool = False, wait: bool = True) -> Iterator[N
     try:
         if sys.platform != "win32":  # where no root is ever made
             kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
-            fcntl.flock(file, kind if wait else kind | fcntl.LOCK_NB)
+            try:
+                fcntl.flock(file, kind if wait else kind | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise
+            except OSError:
+                # A file system without locks: who builds goes on, who removes must not.
+                if not wait:
+                    raise
         yield
     finally:
         os.close(file)

@@ -63,6 +63,42 @@ def test_lines_below_the_head_are_sorted() -> None:
     assert rewrite(b"# by\n# us\nMap b\nMap a\n# c\n") == b"# by\n# us\n# c\nMap a\nMap b\n"
 
 
+@pytest.mark.parametrize(
+    ("name", "first", "second", "head", "tail"),
+    [
+        (
+            "language.dat",
+            b"german loadhyph-de-1901.tex\n",
+            b"ngerman-x-2022 dehyphn.tex\n=ngerman-x-latest\n",
+            b"% us\nenglish hyphen.tex % first\n=usenglish\n% more\nnone zero.tex % empty\n",
+            b"",
+        ),
+        (
+            "language.def",
+            b"\\addlanguage{german}{loadhyph-de-1901.tex}{}{2}{2}\n",
+            b"\\addlanguage{russian}{loadhyph-ru.tex}{}{2}{2}\n",
+            b"%% e-TeX V2.0;2\n\\addlanguage {USenglish}{hyphen}{}{2}{3} %%% first\n\n",
+            b"\n\\uselanguage {USenglish}\n",
+        ),
+        (
+            "language.dat.lua",
+            b"  ['german'] = {\n    loader = 'x.tex',\n    hyphenation = '',\n  },\n",
+            b"  ['russian'] = {\n    loader = 'a.tex',\n  },\n",
+            b"-- us\n--[[\nz text\na text\n]]\nreturn {\n\t['english']={\n\t},\n-- END\n",
+            b"}",
+        ),
+    ],
+)
+def test_the_languages_of_tex_are_sorted(
+    name: str, first: bytes, second: bytes, head: bytes, tail: bytes
+) -> None:
+    rewrite = rewriter(rule_for(f"var/lib/texmf/tex/generic/config/{name}"))
+    assert rewrite is not None
+
+    assert rewrite(head + second + first + tail) == head + first + second + tail
+    assert rewrite(head + first + second + tail) == head + first + second + tail
+
+
 def _keystore(*entries: tuple[bytes, int]) -> bytes:
     body = struct.pack(">III", 0xFEEDFEED, 2, len(entries))
     for alias, time in entries:
