@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import click
@@ -21,7 +22,7 @@ pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relativ
 
 def parsed(words: list[str]) -> None:
     """Parse as the program does, and run nothing; raises what click raises."""
-    outer = click.Context(program, info_name="lockenv")
+    outer = click.Context(program, info_name="lockenv", obj=SimpleNamespace())
     command = program.get_command(outer, words[0]) if words else None
     if command is None:
         raise click.NoSuchOption(" ".join(words))
