@@ -9,10 +9,12 @@ from lockenv.lockfile.places import Places
 from lockenv.model import LOCK_NAME, Finding
 from lockenv.tables.addresses import (
     DROPPING_INDEXES,
+    FILES_ELSEWHERE,
     NVIDIA_REDISTRIBUTABLES,
     PYTHON_BUILDS,
     PYTHON_FILES,
     PYTHON_INDEX,
+    SHARED_DOMAINS,
 )
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from lockenv.fields import KeyPath
     from lockenv.model import Artifact, Lock
 
+
+#: Below these and a country's letters names are given to everybody: ``example.co.uk``.
+_SECOND_LEVELS = frozenset({"ac", "co", "com", "edu", "go", "gov", "ne", "net", "or", "org"})
 
 #: A code, what is so, where, and of which package.
 Told = tuple[str, str, "KeyPath", str]
@@ -55,7 +60,7 @@ def _packages(lock: Lock) -> Iterator[Told]:
             yield code, words, path, package.name
         if package.index in declared:
             for file in (*package.wheels, package.sdist):
-                if file is not None and not _is_beside(file, package.index or ""):
+                if file is not None and not _is_declared(file, package.index or "", declared):
                     words = f"{file.name} is said to be at {_host(file.url or '')}"
                     words = f"{words}, which is no place of index {package.index}"
                     yield "LE804", words, path, package.name
@@ -76,7 +81,10 @@ _FIXES = {
     "LE801": "declare the place in the manifest if it is meant, else git restore the lock",
     "LE802": "lockenv lock --upgrade, or [[ignore]] with the reason",
     "LE803": "keep the files (lockenv fetch --output DIR), or [[ignore]] with the reason",
-    "LE804": "git restore the lock, or [[ignore]] with the reason if the index keeps files there",
+    "LE804": (
+        "git restore the lock, or declare the place if the index keeps files there:"
+        ' [[index]] name = "files", url = "https://…/", explicit = true'
+    ),
 }
 
 
@@ -100,6 +108,21 @@ def _of_index(name: str, index: str | None, declared: set[str]) -> Iterator[tupl
         yield "LE803", f"{name} is from {index}, which is known to drop files"
 
 
+def _is_declared(file: Artifact, index: str, declared: set[str]) -> bool:
+    """Whether a file's address is a place of its index, or of any other that is declared."""
+    if _is_beside(file, index):
+        return True
+    url = file.url or ""
+    places = [
+        place
+        for one, elsewhere in FILES_ELSEWHERE.items()
+        if index.startswith(one)
+        for place in elsewhere
+    ]
+    places += [one for one in declared if one.startswith("https:")]
+    return any(url.startswith("https:") and _host(url) == _host(place) for place in places)
+
+
 def _is_beside(file: Artifact, index: str) -> bool:
     """Whether a file's address is where its index may keep files: its own host or domain."""
     if file.url is None or (index.rstrip("/") + "/" == PYTHON_INDEX):
@@ -109,17 +132,29 @@ def _is_beside(file: Artifact, index: str) -> bool:
     if index.startswith("https:") and not file.url.startswith("https:"):
         return False
     ours, theirs = _host(index), _host(file.url)
-    return ours == theirs or (_domain(ours) == _domain(theirs) != "")
+    return ours == theirs or (_domain(ours) == _domain(theirs) != "" and not _is_shared(ours))
 
 
 def _host(url: str) -> str:
-    return url.partition("://")[2].partition("/")[0].rpartition("@")[2].lower()
+    # RFC 3986, 3.2: the authority ends at the first of these; browsers read \\ as / too.
+    rest = url.partition("://")[2]
+    end = min((place for mark in "/?#\\" if (place := rest.find(mark)) >= 0), default=len(rest))
+    return rest[:end].rpartition("@")[2].lower()
 
 
 def _domain(host: str) -> str:
     """The last two labels of a name; empty for an address in numbers, which has no siblings."""
     labels = host.partition(":")[0].split(".")
     return ".".join(labels[-2:]) if len(labels) > 1 and not labels[-1].isdigit() else ""
+
+
+def _is_shared(host: str) -> bool:
+    """Whether whoever wants can have a name beside this one."""
+    domain = _domain(host)
+    second, _, first = domain.partition(".")
+    # No list of public suffixes is shipped: of a country's second level each name is a stranger's.
+    is_public = len(first) == 2 and second in _SECOND_LEVELS
+    return is_public or domain in SHARED_DOMAINS
 
 
 def _of_fixed_places(lock: Lock) -> Iterator[Told]:

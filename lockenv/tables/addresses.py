@@ -11,6 +11,20 @@ DROPPING_INDEXES = (
     "https://pypi.anaconda.org/rapidsai-wheels-nightly/",
     "https://test.pypi.org/",
 )
+#: Indexes that are known to keep files elsewhere, and where: what the CUDA builds of torch
+#: need is NVIDIA's, and linked to on NVIDIA's own index.
+FILES_ELSEWHERE = {
+    "https://download.pytorch.org/": ("https://pypi.nvidia.com/", PYTHON_FILES),
+}
+#: Domains below which strangers are neighbours: one name there says nothing of another.
+SHARED_DOMAINS = frozenset(
+    {
+        *("amazonaws.com", "azureedge.net", "azurewebsites.net", "cloudfront.net", "github.io"),
+        *("gitlab.io", "googleapis.com", "googleusercontent.com", "herokuapp.com", "hf.space"),
+        *("netlify.app", "pages.dev", "pkg.dev", "r2.dev", "readthedocs.io", "vercel.app"),
+        *("web.app", "windows.net", "workers.dev"),
+    }
+)
 #: python-build-standalone: release downloads, and the listing that the refresh script reads.
 PYTHON_BUILDS = "https://github.com/astral-sh/python-build-standalone/releases/download/"
 PYTHON_BUILDS_LISTING = "https://api.github.com/repos/astral-sh/python-build-standalone/releases"
