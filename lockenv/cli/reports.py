@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from lockenv.model import Finding
 
 
+#: The layers whose files are not of the repository.
+_OUTSIDE = frozenset({"venv", "image", "system", "host"})
+
+
 def print_report(
     output: Output,
     command: str,
@@ -65,13 +69,15 @@ def json_report(
 
 
 def _path(finding: Finding, place: str) -> str:
-    return posixpath.normpath(posixpath.join(place, finding.file or LOCK_NAME))
+    """Where a person looks for it: files of an environment or image are in no repository."""
+    file = finding.file if finding.layer not in _OUTSIDE else None
+    return posixpath.normpath(posixpath.join(place, file or LOCK_NAME))
 
 
 def _annotation(finding: Finding, place: str) -> str:
     """One workflow command, escaped as GitHub's runner reads properties and messages."""
     properties = {}
-    if finding.file:
+    if finding.file and finding.layer not in _OUTSIDE:
         properties["file"] = _path(finding, place)
         if finding.line:
             properties["line"] = str(finding.line)

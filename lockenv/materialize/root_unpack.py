@@ -163,6 +163,7 @@ class _Unpacker:
                 "packages-overlap",
                 "two packages hold one path, as a file and as a directory",
                 why=(f"/{path}",),
+                fix="remove one of the packages that hold it from [system]",
             ) from None
         if not stat.S_ISDIR(status.st_mode):
             os.unlink(path)  # noqa: PTH108  a relative name in the root

@@ -145,7 +145,11 @@ def _home(shop: CudaShop, build: LockedBuild, place: Path, fetcher: StoreFetcher
         return home
     site = next(place.glob(f"venv/lib/python*/site-packages/{_WHEELS}"), None)
     if site is None:
-        raise InputError("no-nvcc", f"the build environment of {build.name} has no nvcc")
+        raise InputError(
+            "no-nvcc",
+            f"the build environment of {build.name} has no nvcc",
+            fix='name it in the manifest, cuda.components = ["nvcc"], then lockenv lock',
+        )
     for folder in sorted(site.iterdir()):
         if folder.name != "lib":
             (home / folder.name).symlink_to(folder)

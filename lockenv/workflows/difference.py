@@ -71,7 +71,12 @@ def _known(lock: Lock, name: str) -> str:
     if any(target.name == name for target in lock.targets):
         return name
     every = ", ".join(target.name for target in lock.targets)
-    raise InputError("no-target", f"{LOCK_NAME} has no target {name}", why=f"it has {every}")
+    raise InputError(
+        "no-target",
+        f"{LOCK_NAME} has no target {name}",
+        why=f"it has {every}",
+        fix="name one of these, or add the target to the manifest and run lockenv lock",
+    )
 
 
 def lock_at(scene: Scene, folder: Path, place: str | None) -> Lock:

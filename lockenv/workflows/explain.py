@@ -64,6 +64,7 @@ def why(scene: Scene, options: WhyOptions) -> Explained:
             "no-target",
             f"{LOCK_NAME} has no target {options.target}",
             why=f"it has {', '.join(one.name for one in lock.targets)}",
+            fix="name one of these, or add the target to the manifest and run lockenv lock",
         )
     graphs = {one.name: locked_graph(lock, one) for one in targets}
     if _SONAME in options.name and not _keys(graphs, options.name):

@@ -75,6 +75,7 @@ def outdated(scene: Scene, options: OutdatedOptions) -> OutdatedOutcome:
             "no-target",
             f"{LOCK_NAME} has no target {unknown[0]}",
             why=f"it has {', '.join(names)}",
+            fix="name one of these, or add the target to the manifest and run lockenv lock",
         )
     try:
         moved = lock(scene, LockOptions(upgrade=_LAYERS, dry_run=True)).lock
