@@ -653,4 +653,5 @@ def test_forty_drifts_and_every_code_but_those_of_other_tests_are_here() -> None
     assert sum(bool(row.codes) for table in tables for row in table.values()) >= 40
     for code, place in ELSEWHERE.items():
         assert code in Path(__file__).with_name(place).read_text(encoding="utf-8")
-    assert produced | set(ELSEWHERE) == set(FINDING_CODES)
+    codes = {code for code in produced if code.startswith("LE")}
+    assert codes | set(ELSEWHERE) == set(FINDING_CODES)
