@@ -24,6 +24,7 @@ def format_option(*forms: str) -> Callable[[Callable[..., object]], Callable[...
 
 def _noted(context: click.Context, _: click.Parameter, form: str) -> str:
     # Whoever prints an error later must know for whom.
-    context.obj.form = form
-    context.obj.command = context.info_name or ""
+    if context.obj is not None:  # it is where a line is only parsed, as tests of documents do
+        context.obj.form = form
+        context.obj.command = context.info_name or ""
     return form

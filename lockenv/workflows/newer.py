@@ -12,6 +12,7 @@ from packaging.version import Version
 from lockenv.errors import InputError, SourceError
 from lockenv.resolve import Identifier, UnusableCandidateError
 from lockenv.sources.python import PYPI
+from lockenv.values import replace
 from lockenv.workflows.cells import expand
 from lockenv.workflows.moves import Moves, search_limits
 from lockenv.workflows.network import open_network
@@ -128,8 +129,14 @@ def _against(
     limit = _limit(source.request.constraints, name, version)
     if limit is not None:
         return f"constraints has {limit}"
+    extras = {
+        extra for edge in graph.askers[name] for extra in Requirement(edge.requirement).extras
+    }
     try:
         requirements = source.requirements(candidate)
+        for extra in sorted(extras):
+            identifier = replace(candidate.identifier, qualifier=extra)
+            source.requirements(replace(candidate, identifier=identifier))
     except UnusableCandidateError as error:
         return error.reason
     for one in requirements:

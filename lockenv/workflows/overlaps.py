@@ -120,4 +120,7 @@ def _refusal(
 
     error = collision_error(collisions, resolution)
     assert error is not None  # noqa: S101 - there are collisions
-    return NoSolutionError(CODE, error.what, why=[f"target {target}", *error.why], fix=error.fix)
+    anyway = f'policy.findings = {{ {CODE} = "warn" }}, if it does not matter whose file stands'
+    return NoSolutionError(
+        CODE, error.what, why=[f"target {target}", *error.why], fix=[*error.fix, anyway]
+    )

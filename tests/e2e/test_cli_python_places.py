@@ -156,6 +156,20 @@ def test_what_old_pins_hold_back_is_said_and_what_moves_has_its_reason(
     assert len(user.lockenv("why", "lib").out.splitlines()) == 4
 
 
+def test_newer_versions_that_lack_an_extra_say_so(tmp_path: Path, index: IndexServer) -> None:
+    index.publish(wheel("app", "1.0", extras={"fast": ["lib<2"]}))
+    index.publish(
+        wheel("app", "2.0", requires=["lib>=2"]), wheel("lib", "1.0"), wheel("lib", "2.0")
+    )
+    user = _user(tmp_path, index, ["app[fast]"])
+    user.lockenv("lock")
+
+    told = user.lockenv("why", "app").out
+
+    assert _pins(user) == {"app": "1.0", "lib": "1.0"}
+    assert "not taken: app 2.0: it has no extra fast" in told
+
+
 def test_nothing_is_refused_for_what_a_page_said_some_minutes_ago(
     tmp_path: Path, index: IndexServer
 ) -> None:
