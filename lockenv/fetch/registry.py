@@ -188,7 +188,7 @@ class Registry:
         if answer.status_code == 200:
             yield b""
         # As they are, whatever encoding is claimed: the digest is that of these bytes.
-        yield from answer.iter_raw()
+        yield from self._session.arriving(answer)
 
     def push_blob(
         self, repository: str, digest: str, content: bytes | Path, mount_from: str | None = None

@@ -14,7 +14,7 @@ import httpx
 
 from lockenv import __version__
 from lockenv.errors import IntegrityError, NetworkError, UnavailableError
-from lockenv.fetch.transport import trust
+from lockenv.fetch.transport import not_too_slow, trust
 from lockenv.fields import Fields, parse_json
 from lockenv.tables.addresses import CONTAINER_REGISTRY, CONTAINER_REGISTRY_LOGIN
 
@@ -151,7 +151,7 @@ class Session:
             try:
                 if self.base.startswith("https:") and answer.url.scheme != "https":
                     raise httpx.UnsupportedProtocol("it redirects to an address without TLS")
-                return _read_whole(answer)
+                return _read_whole(answer, self.arriving(answer))
             finally:
                 answer.close()
         except httpx.UnsupportedProtocol as error:
@@ -160,6 +160,10 @@ class Session:
             raise
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             raise self.senseless(str(error) or type(error).__name__) from error
+
+    def arriving(self, answer: httpx.Response) -> Iterator[bytes]:
+        """The body as it is sent, unless that takes for ever."""
+        return not_too_slow(answer.iter_raw(), 2 * self.patience.read)
 
     def authorization(self, scope: str, url: str = "") -> dict[str, str]:
         """The header for a scope, where a token is known; none for another server's address."""
@@ -300,10 +304,10 @@ def _start_of(answer: httpx.Response) -> str:
     return body[:300].decode("utf-8", "replace")
 
 
-def _read_whole(answer: httpx.Response) -> httpx.Response:
+def _read_whole(answer: httpx.Response, pieces: Iterator[bytes]) -> httpx.Response:
     """The answer with its body, which is cut where it is longer than any document may be."""
     body = bytearray()
-    for piece in answer.iter_raw():
+    for piece in pieces:
         body += piece
         if len(body) > LARGEST_MANIFEST:
             break

@@ -47,8 +47,8 @@ class Fault:
 
     ``status``: answer with it, an empty body and ``headers``. ``delay``: seconds before the answer.
     ``cut``: break the connection after so many bytes of the body; ``reset`` does so with a TCP
-    reset. ``body`` and ``content_type`` replace those of a good answer. ``redirect`` is where to
-    go instead.
+    reset. ``drip``: seconds between the bytes of the body. ``body`` and ``content_type`` replace
+    those of a good answer. ``redirect`` is where to go instead.
     """
 
     status: int | None = None
@@ -56,6 +56,7 @@ class Fault:
     delay: float = 0.0
     cut: int | None = None
     reset: bool = False
+    drip: float = 0.0
     body: bytes | None = None
     content_type: str | None = None
     redirect: str | None = None
@@ -372,6 +373,12 @@ class _Answering(BaseHTTPRequestHandler):
 
     def _body(self, body: bytes, fault: Fault) -> None:
         if self.command == "HEAD":
+            return
+        if fault.drip:
+            with suppress(OSError):  # who asks has gone
+                for at in range(len(body)):
+                    self.wfile.write(body[at : at + 1])
+                    time.sleep(fault.drip)
             return
         if fault.cut is None:
             self.wfile.write(body)

@@ -122,6 +122,23 @@ def test_what_was_got_is_kept_for_the_next_run(server: IndexServer, tmp_path: Pa
     assert [one.headers["range"] for one in server.log] == ["bytes=200000-"]
 
 
+def test_a_server_that_sends_a_byte_now_and_then_is_left(
+    server: IndexServer, tmp_path: Path
+) -> None:
+    path = f"/files/{BUILT.filename}"
+    server.faults[path] = [Fault(drip=0.1, lasting=True)]
+    patience = Patience(attempts=2, first=0.01, read=0.2)
+    start = time.monotonic()
+
+    with (
+        open_fetcher(tmp_path, replace(QUICK, patience=patience)) as fetcher,
+        pytest.raises(NetworkError),
+    ):
+        fetcher.blob(wanted(server))
+
+    assert time.monotonic() - start < 20
+
+
 def test_rotten_leftovers_are_thrown_away(server: IndexServer, tmp_path: Path) -> None:
     partial = tmp_path / "blobs" / "partial" / f"sha256-{BUILT.sha256}"
     partial.parent.mkdir(parents=True)
