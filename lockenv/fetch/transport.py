@@ -246,8 +246,17 @@ def _chunks(response: httpx.Response, url: str, limit: int, patience: float) -> 
 
 
 def _follow(here: str, place: str) -> str:
-    there = urljoin(here, place)
-    before, after = urlsplit(here), urlsplit(there)
+    try:
+        there = urljoin(here, place)
+        after = urlsplit(there)
+    except ValueError as error:
+        raise UnavailableError(
+            "bad-redirect",
+            f"{redacted(here)} redirects to what is no address",
+            why=[str(error)],
+            fix="correct the address of the index or mirror",
+        ) from error
+    before = urlsplit(here)
     problem = ""
     if after.scheme not in {"http", "https"}:
         problem = "that is no web address"

@@ -1,5 +1,6 @@
 """What this machine is: interpreters, libc, driver, GPUs, kernel features."""
 
+from lockenv.host.bytecode import FirstByteCode, first_byte_code
 from lockenv.host.cluster import Node, NodeFit, fit, parse_nodes
 from lockenv.host.gpu import (
     Gpu,
@@ -24,6 +25,7 @@ from lockenv.host.interpreters import (
 from lockenv.host.machine import Machine, fits, machine_here
 
 __all__ = [
+    "FirstByteCode",
     "Gpu",
     "GpuHost",
     "HostProbe",
@@ -38,6 +40,7 @@ __all__ = [
     "detect_gpus",
     "find_interpreter",
     "find_minor",
+    "first_byte_code",
     "fit",
     "fits",
     "inspect_interpreter",

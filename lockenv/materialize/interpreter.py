@@ -109,9 +109,23 @@ def _unpack(archive: InterpreterArchive, target: Path) -> None:
             relative = f"{path}/".removeprefix(prefix)[:-1]
             if f"{path}/".startswith(prefix) and relative:
                 _check_path(archive, relative, links)
-                _place(archive, member, content, target, (relative, prefix, links))
+                try:
+                    _place(archive, member, content, target, (relative, prefix, links))
+                except _SENSELESS as error:
+                    _refuse(archive, f"contradicts itself at {relative!r}: {error}")
     except _errors_of(archive.filename) as error:
         _refuse(archive, f"is not an archive that can be read: {error}")
+
+
+#: A member that is there already, lies below a file, leads to nothing, or has an impossible time.
+_SENSELESS = (
+    FileExistsError,
+    FileNotFoundError,
+    NotADirectoryError,
+    IsADirectoryError,
+    OverflowError,
+    ValueError,
+)
 
 
 def _members(
@@ -142,8 +156,8 @@ def _errors_of(filename: str) -> tuple[type[Exception], ...]:
     if filename.endswith(".zst"):
         import zstandard  # noqa: PLC0415 - start-up, as above
 
-        return tarfile.TarError, EOFError, zstandard.ZstdError
-    return tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error
+        return tarfile.TarError, EOFError, ValueError, zstandard.ZstdError
+    return tarfile.TarError, EOFError, ValueError, gzip.BadGzipFile, zlib.error
 
 
 def _check_path(archive: InterpreterArchive, path: str, links: set[str]) -> None:

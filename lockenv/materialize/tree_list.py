@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from lockenv.formats.wheel import encode_digest
 from lockenv.materialize.layout import check_clashes, files_of, layout_of
-from lockenv.materialize.place import Placer
+from lockenv.materialize.place import Placer, write
 from lockenv.materialize.skeleton import skeleton_of
 from lockenv.materialize.state import FORMAT, stamped_names
 from lockenv.materialize.tree import FolderTree
@@ -37,6 +37,8 @@ _MARK = "\x01"
 _SHARED_LINK = "lib/python/"
 #: Environments with fewer files are linked file by file: that is quick, and most ordinary.
 SMALLEST_SHARED = 2000
+#: A file may have some 65,000 names (ext4).
+_MOST_NAMES = 30_000
 #: So are folders with fewer files, for the same reason.
 _SMALLEST_FOLDER = 32
 
@@ -142,10 +144,13 @@ def list_tree(
     )
 
 
-def write_shared(found: TreeList, place: str) -> list[tuple[str, int, int]] | None:
+def write_shared(
+    found: TreeList, place: str, first: tuple[str, bytes] | None = None
+) -> list[tuple[str, int, int]] | None:
     """Put the library of a list into a folder, read-only; path, size and time of what is shared.
 
-    None where the disk has no hard links: then nothing is gained by sharing.
+    ``first`` are the word and the content of the byte code that is laid for each module. None
+    where the disk has no hard links: then nothing is gained by sharing.
     """
     placer = Placer()
     os.mkdir(place)  # noqa: PTH102 - thousands of files: strings for speed
@@ -165,10 +170,26 @@ def write_shared(found: TreeList, place: str) -> list[tuple[str, int, int]] | No
                 modules.add(file.path.rpartition("/")[0])
     for folder in sorted(modules):
         tree.add_folder(f"{folder}/__pycache__")
+    if first is not None:
+        sources = [path for path, _, _ in rows if path.endswith(".py")]
+        _lay_byte_code(place, sources, *first)
     for made in reversed(tree.made):
         if not made.endswith("/__pycache__"):
             os.chmod(made, 0o555)  # noqa: PTH101, S103 - likewise; every user of a machine may read
     return rows
+
+
+def _lay_byte_code(place: str, sources: list[str], tag: str, content: bytes) -> None:
+    """Lay byte code for each module: one file by many names, which compiling replaces."""
+    one = ""
+    for number, source in enumerate(sources):
+        folder, _, name = source.rpartition("/")
+        target = f"{place}/{folder}/__pycache__/{name.removesuffix('.py')}.{tag}.pyc"
+        if number % _MOST_NAMES:
+            os.link(one, target)
+        else:
+            one = target
+            write(target, content, 0o644)
 
 
 class _Texts:

@@ -109,6 +109,21 @@ class UnpackedStore:
             return None
         return _parse_index(data, place)
 
+    def is_sound(self, digest: Digest) -> bool:
+        """Whether every file still has the bytes that were written, read one by one."""
+        unpacked = self.load(digest)
+        return unpacked is not None and all(
+            _digest_of(f"{unpacked.files_folder}/{file.path}") == file.digest
+            for file in unpacked.files
+        )
+
+    def discard(self, digest: Digest) -> None:
+        """Let the wheel be unpacked anew: what lies there is not what was written."""
+        old = Path(tempfile.mkdtemp(prefix=".old-", dir=self.folder))
+        with contextlib.suppress(OSError):
+            self._place(digest).rename(old / "gone")
+        shutil.rmtree(old, ignore_errors=True)
+
     def unpack(
         self, wheels: Iterable[WheelFile], *, jobs: int | None = None, progress: Progress = SILENT
     ) -> dict[Digest, Unpacked]:
@@ -187,14 +202,19 @@ class UnpackedStore:
                     shutil.rmtree(unpacking.temporary, ignore_errors=True)
                     return theirs
                 # What lies there is damaged: ours is whole.
-                old = Path(tempfile.mkdtemp(prefix=".old-", dir=self.folder))
-                with contextlib.suppress(OSError):
-                    place.rename(old / "gone")
-                shutil.rmtree(old, ignore_errors=True)
+                self.discard(unpacking.wheel.digest)
         unpacked = _parse_index(data, place)
         if unpacked is None:
             raise ValueError(f"an index that does not read back: {place}")
         return unpacked
+
+
+def _digest_of(path: str) -> str:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - thousands of files: strings for speed
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 class _Unpacking(NamedTuple):

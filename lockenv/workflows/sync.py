@@ -223,6 +223,10 @@ def _without_damage(scene: Scene, root: Path, wanted: WantedEnvironment) -> Inst
     if names and installed.is_ours:
         if installed.tree:
             forget_list(Path(installed.tree))
+        for package in wanted.packages:
+            # Links lead to the store's own files, and rot changes neither size nor time of them.
+            if package.name in names and not store.is_sound(package.digest):
+                store.discard(package.digest)
         distrust(root, names)
     return read_installed(root)
 

@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lockenv.host import first_byte_code
 from lockenv.materialize import list_tree, selection_texts, tree_key, write_shared
 from lockenv.workflows.registry import registered_digests
 from lockenv.workflows.seen import (
@@ -101,7 +102,9 @@ def _keep_tree(
 
 def _written(found: TreeList, wanted: WantedEnvironment, temporary: Path, place: Path) -> bool:
     if found.shared:
-        rows = write_shared(found, str(temporary / FILES_NAME))
+        code = first_byte_code(Path(wanted.python.executable))
+        first = (code.tag, code.content) if code is not None else None
+        rows = write_shared(found, str(temporary / FILES_NAME), first)
         if rows is None:
             return False
         fields = [str(cell) for row in rows for cell in row]

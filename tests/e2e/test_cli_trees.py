@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from importlib.util import source_hash
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -204,6 +205,54 @@ def test_a_package_can_be_made_writable_without_touching_others(user: User) -> N
     assert (tree / "part7.py").read_text(encoding="utf-8") == "VALUE = 7\n"
 
 
+def test_modules_of_shared_folders_are_compiled_once_for_all_by_their_hash(
+    user: User, tmp_path: Path
+) -> None:
+    anew(user)
+    anew(user)
+    other = tmp_path / "other"
+    shutil.copytree(user.folder, other, ignore=shutil.ignore_patterns(".venv"))
+    user.lockenv("sync", cwd=other)
+    code = "import large.part7 as m; print(m.VALUE, m.__cached__)"
+
+    for options in ([], ["--check-hash-based-pycs", "never"]):
+        said = [
+            subprocess.run(
+                [folder / ".venv/bin/python", *options, "-c", code],
+                env=user.environment(),
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout.split()
+            for folder in (user.folder, other)
+        ]
+        assert [value for value, _ in said] == ["7", "7"]
+        assert len({Path(path).stat().st_ino for _, path in said}) == 1
+
+    compiled = Path(said[0][1]).read_bytes()
+    never = Path(said[0][1].replace("part7", "part8")).read_bytes()
+    assert compiled[4:8] == never[4:8] == b"\x03\0\0\0"
+    assert compiled[8:16] == source_hash((user.site / "large/part7.py").read_bytes())
+
+
+def test_a_module_whose_check_is_switched_off_runs_before_anybody_compiled_it(user: User) -> None:
+    anew(user)
+    anew(user)
+
+    said = subprocess.run(
+        [
+            *(user.venv / "bin/python", "--check-hash-based-pycs", "never", "-c"),
+            "import large.part9 as m, large; print(m.VALUE, m.__name__, large.tool())",
+        ],
+        env=user.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    assert said == "9 large.part9 3\n"
+
+
 def test_shared_files_are_read_only_but_for_what_is_compiled(user: User) -> None:
     anew(user)
     tree = (user.site / "large").resolve()
@@ -349,3 +398,23 @@ def test_tools_of_the_environment_work(user: User) -> None:
     assert found == "1.0 True VALUE = 3"
     script = user.venv / "bin" / "large-tool"
     assert subprocess.run([script], capture_output=True, check=False).returncode == 3
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_rot_that_changes_neither_size_nor_time_is_mended(user: User, *, is_shared: bool) -> None:
+    if is_shared:
+        anew(user)
+    victim = (user.site / "large").resolve() / "part7.py"
+    times = victim.stat()
+    victim.chmod(0o644)
+    with victim.open("r+b") as file:
+        file.write(b"VALUF")
+    victim.chmod(0o444)
+    os.utime(victim, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    assert "LE304" in user.lockenv("check", "--env", status=1).out
+    user.lockenv("sync")
+    user.lockenv("check", "--env")
+    anew(user)
+    user.lockenv("check", "--env")
+    user.lockenv("cache", "verify")

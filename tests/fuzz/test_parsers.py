@@ -38,6 +38,7 @@ _FOUND = [
     ("registry-answer", b"200\nX-A: \xff\n\n{}"),
     ("registry-answer", b"200\nContent-Encoding: gzip\n\n{}"),
     ("git-address", b"git+http://[a"),
+    ("http-answer", b"302\nLocation: http://[\n\n"),
     ("base-layer", b"\x1f\x8b\x08\0\0\0\0\0\0\xff]"),
     ("base-layer", b"\x1f\x8b\x07"),
 ]

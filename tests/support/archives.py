@@ -165,6 +165,7 @@ class TarEntry:
     path: str
     data: bytes = b""
     mode: int = 0o644
+    mtime: int = 0
     kind: bytes = tarfile.REGTYPE
     link: str = ""
 
@@ -176,6 +177,7 @@ def tar_of(entries: Sequence[TarEntry]) -> bytes:
         for entry in entries:
             member = tarfile.TarInfo(entry.path)
             member.type, member.linkname, member.mode = entry.kind, entry.link, entry.mode
+            member.mtime = entry.mtime
             member.size = len(entry.data)
             archive.addfile(member, io.BytesIO(entry.data))
     return raw.getvalue()

@@ -111,6 +111,12 @@ def test_damaged_remains_are_replaced(tmp_path: Path) -> None:
         TarEntry("python/lib/dev", kind=tarfile.CHRTYPE),
         TarEntry("python/lib/fifo", kind=tarfile.FIFOTYPE),
         TarEntry("python/lib/a\nb", b"x"),
+        TarEntry("python/bin/python3.13", b"another"),
+        TarEntry("python/bin", b"no folder"),
+        TarEntry("python/lib/libpython.so.1", kind=tarfile.DIRTYPE),
+        TarEntry("python/lib/libpython.so.1/evil", b"x"),
+        TarEntry("python/lib/x", kind=tarfile.LNKTYPE, link="python/lib/nothing"),
+        TarEntry("python/lib/x", b"x", mtime=1 << 80),
     ],
 )
 def test_a_hostile_archive_is_refused_whole(tmp_path: Path, hostile: TarEntry) -> None:
