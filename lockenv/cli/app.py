@@ -13,6 +13,8 @@ from lockenv.cli.invocation import Invocation
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from lockenv.errors import InputError
+
 #: Every verb with its one line of help, so that ``--help`` imports no command.
 COMMANDS = {
     "init": "Write a manifest with explicit targets.",
@@ -114,6 +116,14 @@ def global_options() -> list[click.Option]:
             callback=_note("config"),
             help="Read this configuration instead of the user's.",
         ),
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_version,
+            help="Print the version and exit.",
+        ),
     ]
 
 
@@ -161,6 +171,23 @@ class Verbs(click.Group):
         return super().resolve_command(ctx, args)
 
 
+def _usage_error(error: click.UsageError) -> InputError:
+    """A slip on the command line in the form that all errors have."""
+    from lockenv.errors import InputError  # noqa: PLC0415 - only for a mistake
+
+    what, _, hint = error.format_message().partition(". ")
+    if not what[1:2].isupper():
+        what = what[:1].lower() + what[1:]
+    hint = hint.strip("()").rstrip(".")
+    name = error.ctx.command_path if error.ctx is not None else "lockenv"
+    return InputError(
+        "usage",
+        what.rstrip("."),
+        why=hint[:1].lower() + hint[1:] if hint else (),
+        fix=f"{name} --help",
+    )
+
+
 program = Verbs(
     name="lockenv",
     help="""Pin a whole machine-learning environment in one committed file, and make it again.
@@ -171,14 +198,6 @@ program = Verbs(
     """,
     params=[
         *global_options(),
-        click.Option(
-            ["--version"],
-            is_flag=True,
-            is_eager=True,
-            expose_value=False,
-            callback=_version,
-            help="Print the version and exit.",
-        ),
     ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -192,9 +211,11 @@ def run_clicked(arguments: Sequence[str], invocation: Invocation) -> int:
         )
     except click.exceptions.Exit as stop:
         return stop.exit_code
-    except click.UsageError as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return 2
+    except click.UsageError as error:
+        raise _usage_error(error) from None
     except click.ClickException as error:
         error.show()
         return error.exit_code

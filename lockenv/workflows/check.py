@@ -177,6 +177,7 @@ def check_project(scene: Scene, options: CheckOptions, failed: list[LockenvError
 
         findings += export_findings(lock, project.manifest, project.root)
     if lock is not None and not any(status_of(finding) in {2, 4} for finding in findings):
+        _refuse_unknown(lock, options.target)
         for look in _looks(scene, options, project, lock):
             try:
                 findings += look()
@@ -189,6 +190,18 @@ def check_project(scene: Scene, options: CheckOptions, failed: list[LockenvError
             if one.layer not in {"manifest", "lock", "cuda"} or _is_fatal(one)
         ]
     return judged(project, findings)
+
+
+def _refuse_unknown(lock: Lock, target: str | None) -> None:
+    """A target that is nowhere is a slip, also where no layer asks for one."""
+    if target is None or any(target in {one.name, one.table} for one in lock.targets):
+        return
+    raise InputError(
+        "no-target",
+        f"{LOCK_NAME} has no target {target}",
+        why=f"it has {', '.join(one.name for one in lock.targets)}",
+        fix="name one of these, or add the target to the manifest and run lockenv lock",
+    )
 
 
 def _looks(

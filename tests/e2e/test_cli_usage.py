@@ -1,0 +1,60 @@
+"""Slips on the command line, and what stands before or after the verb."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lockenv import __version__
+from tests.support.projects import pyproject
+from tests.support.wheels import wheel
+
+if TYPE_CHECKING:
+    from tests.support.commands import User
+    from tests.support.index_server import IndexServer
+
+#: What is typed, and what is said of it.
+SLIPS = {
+    "chek": "no such command 'chek'\n  why: did you mean 'check'?\n  fix: lockenv --help",
+    "check --formt json": "no such option '--formt'",
+    "check --format xml": "invalid value for '--format': 'xml' is not one of 'text'",
+    "why": "missing argument 'NAME'",
+    "run": "missing argument 'CMD...'",
+    "cache nothing": "no such command 'nothing'\n  fix: lockenv cache --help",
+}
+
+
+@pytest.mark.parametrize("words", SLIPS)
+def test_a_slip_is_told_as_every_error_is(user: User, words: str) -> None:
+    answer = user.lockenv(*words.split(), status=2)
+
+    assert answer.err.startswith("error[usage]: ")
+    assert SLIPS[words] in answer.err
+    assert answer.err.splitlines()[-1].startswith("  fix: lockenv ")
+    assert answer.out == ""
+
+
+def test_no_verb_at_all_is_answered_with_the_help(user: User) -> None:
+    answer = user.lockenv(status=2)
+
+    assert "Commands:" in answer.err
+    assert "error[" not in answer.err
+
+
+@pytest.mark.parametrize("words", [["--version"], ["check", "--version"], ["run", "--version"]])
+def test_the_version_stands_before_or_after_the_verb(user: User, words: list[str]) -> None:
+    assert user.lockenv(*words).out == f"lockenv {__version__}\n"
+
+
+def test_a_target_that_is_nowhere_is_a_slip_whatever_is_checked(
+    user: User, index: IndexServer
+) -> None:
+    index.publish(wheel("lib", "1.0"))
+    user.write("pyproject.toml", pyproject(index, dependencies=["lib"]))
+    user.lockenv("lock")
+
+    answer = user.lockenv("check", "--target", "nowhere", status=2)
+
+    assert "error[no-target]: lockenv.lock has no target nowhere" in answer.err
+    user.lockenv("check", variables={"LOCKENV_TARGET": "nowhere"})
