@@ -29,12 +29,12 @@ _DATES = tuple(
         rb"(?:(?P<weekday>%b),? )?(?P<day>\d\d?)[ /-](?P<month>%b)[ /-](?P<year>\d{4})[ :]%b"
         % (_DAY, _MONTH, _CLOCK),
         rb"(?<!\d)(?P<year>\d{4})[-/.](?P<month>\d\d)[-/.](?P<day>\d\d)(?:[T_]|,? +)%b" % _CLOCK,
-        rb"(?<!\d)(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)T?%b(?!\d)"
+        rb"(?<!\w)(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)T?%b(?![\dA-Ya-z_])"
         % rb"(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)",
     )
 )
-#: Seconds or milliseconds since 1970.
-_COUNTS = re.compile(rb"(?<![\d.])(?P<count>\d{10})(?P<rest>\d{3})?(?!\d)")
+#: Seconds or milliseconds since 1970; a word of its own, as digits of a digest may look so.
+_COUNTS = re.compile(rb"(?<![\w.])(?P<count>\d{10})(?P<rest>\d{3})?(?!\w)")
 #: RFC 1952, 2.3: the time of the file that was compressed, for which nothing answers.
 _GZIP, _GZIP_TIME = b"\x1f\x8b\x08", slice(4, 8)
 
