@@ -57,12 +57,14 @@ class BuildPlaces:
 
     ``cache`` is the store's folder, ``data`` the user's (interpreters lie there). ``confinement``
     is how programs run in a root here (sandbox.Confinement). ``jobs``: how many threads.
+    ``compiler`` is an interpreter of this machine, where the image's own cannot run on it.
     """
 
     cache: Path
     data: Path
     confinement: Confinement
     jobs: int | None = None
+    compiler: str | None = None
 
 
 def build_image(plan: ImagePlan, places: BuildPlaces, progress: Progress = SILENT) -> BuiltImage:
@@ -206,6 +208,7 @@ class _Builder:
             store=self.store,
             unpacked=UnpackedStore(self.places.cache / "unpacked" / "wheels"),
             interpreters=self.places.data / "interpreters",
+            compiler=self.places.compiler,
         )
         interpreter = maker.interpreter()
         parts = [*([interpreter] if interpreter else []), maker.environment()]

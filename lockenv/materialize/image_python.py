@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockenv.formats.tar import Entry, sort_key
-from lockenv.materialize.image_compile import compile_sources
+from lockenv.materialize.image_compile import compile_here, compile_sources
 from lockenv.materialize.image_plan import (
     CONSTANT_TIME,
     PROJECTION_PATH,
@@ -46,7 +46,8 @@ class PythonMaker:
     """Makes fragments of Python files for one image.
 
     ``root`` is called only where byte code must be made; it answers with a root that the
-    interpreter runs in. ``identity`` is what that root's interpreter depends on.
+    interpreter runs in. ``identity`` is what that root's interpreter depends on. ``compiler`` is
+    one of this machine, of the same version, where the image's own cannot run here.
     """
 
     python: ImagePython
@@ -57,6 +58,7 @@ class PythonMaker:
     store: ImageStore
     unpacked: UnpackedStore
     interpreters: Path
+    compiler: str | None = None
 
     @property
     def _tag(self) -> str:
@@ -184,13 +186,9 @@ class PythonMaker:
             if file.source is None:
                 place.write_bytes(file.content or b"")
             jobs.append((place, f"/{file.path}"))
-        binds = []
-        if self.python.archive is not None:
-            binds.append((str(self.interpreter_folder()), f"/{PYTHON_PREFIX}"))
         output = folder / "output"
         output.mkdir()
-        executable = self.python.venv_python.executable
-        made = compile_sources(self.confinement, self.root(), executable, jobs, (output, binds))
+        made = self._compile(jobs, output)
         entries = []
         for file, target in zip(sources, made, strict=True):
             if target is not None:
@@ -199,6 +197,16 @@ class PythonMaker:
                 placed = _placed(path, target)
                 entries.append((_file_entry(path, placed), placed))
         return entries
+
+    def _compile(self, jobs: list[tuple[Path, str]], folder: Path) -> list[Path | None]:
+        """The byte code of each (file, path in the image), in an empty folder."""
+        if self.compiler is not None:
+            return compile_here(self.compiler, jobs, folder)
+        binds = []
+        if self.python.archive is not None:
+            binds.append((str(self.interpreter_folder()), f"/{PYTHON_PREFIX}"))
+        executable = self.python.venv_python.executable
+        return compile_sources(self.confinement, self.root(), executable, jobs, (folder, binds))
 
     def _write(self, key: str, entries: Iterable[tuple[Entry, PlacedFile | None]]) -> Fragment:
         writer = FragmentWriter(self.store.temporary(), self.compressor)

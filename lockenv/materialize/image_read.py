@@ -146,7 +146,12 @@ def _from_layout(open_path: Callable[[str], BinaryIO], name: str, architecture: 
             index = parse_index(file.read(_LARGEST_DOCUMENT), name)
     except FileNotFoundError:
         return _from_docker(opened, read("manifest.json"), name)
-    fitting = [one for one in index.manifests if one.architecture in {architecture, ""}]
+    # What refers to an image (a bill of materials) has no architecture either, but says its type.
+    fitting = [
+        one
+        for one in index.manifests
+        if one.architecture in {architecture, ""} and not one.artifact_type
+    ]
     for _ in range(_DEEPEST_INDEX):
         if not fitting or fitting[0].media_type not in {INDEX_TYPE, DOCKER_INDEX_TYPE}:
             break

@@ -136,6 +136,8 @@ def _members(
             if digest not in seen:
                 seen.add(digest)
                 yield blob_path(digest), content
+    if len(images) > 1:
+        yield blob_path(top_digest(images)), image_index(images)
     yield "oci-layout", LAYOUT
     tagged = name if ":" in name.rpartition("/")[2] else f"{name}:latest"
     # Tools name an image in a folder by its tag, and one that they load by its whole name.
@@ -165,18 +167,12 @@ def _members(
 def _layout_index(
     images: Sequence[BuiltImage], names: Mapping[str, str], referrers: Sequence[Descriptor]
 ) -> bytes:
-    """A layout's index names the image once for each architecture, then what refers to it."""
-    return render_index(
-        Index(
-            manifests=(
-                *(
-                    replace(one, annotations=names)
-                    for one in sorted(
-                        (manifest_descriptor(image) for image in images),
-                        key=lambda one: one.architecture,
-                    )
-                ),
-                *referrers,
-            )
-        )
-    )
+    """A layout's index names the image, then what refers to it.
+
+    Images of several architectures have an index of their own, as in a registry: one name for two
+    members would leave it open which is meant.
+    """
+    top = manifest_descriptor(images[0])
+    if len(images) > 1:
+        top = describe(INDEX_TYPE, image_index(images))
+    return render_index(Index(manifests=(replace(top, annotations=names), *referrers)))

@@ -16,8 +16,8 @@ from lockenv.values import dataclass, replace
 from lockenv.workflows.choice import Choice, choose_target
 from lockenv.workflows.environment import content_of
 from lockenv.workflows.files import write_atomically
-from lockenv.workflows.image_foreign import refuse_foreign
-from lockenv.workflows.image_plan import image_plan
+from lockenv.workflows.image_foreign import compiler_for, refuse_foreign
+from lockenv.workflows.image_plan import image_plan, scripts_of
 from lockenv.workflows.image_record import hold, project_digest, recorded_of, write_record
 from lockenv.workflows.network import open_network
 from lockenv.workflows.project_files import project_files
@@ -300,14 +300,17 @@ def _refuse_unfit(chosen: Sequence[LockedTarget]) -> None:
 
 def build_for(scene: Scene, job: Job, target: LockedTarget) -> BuiltImage:
     """The image of one target, built on this machine or from the store."""
-    refuse_foreign(target)
-    content = content_of(job.opened.lock, choice_of(job.declared, target))
+    lock = job.opened.lock
+    refuse_foreign(target, scripts_of(job.opened))
+    content = content_of(lock, choice_of(job.declared, target))
     with open_network(scene, job.opened.manifest, bundle=job.bundle) as fetcher:
+        compiler = compiler_for(scene, lock, target, content.interpreter, fetcher)
         plan = image_plan(scene, job.opened, job.declared, content, fetcher, job.files)
     places = BuildPlaces(
         cache=scene.settings.cache_dir,
         data=scene.settings.data_dir,
         confinement=Confinement(job.mode),
+        compiler=compiler,
     )
     return build_image(plan, places, scene.progress)
 

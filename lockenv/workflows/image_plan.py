@@ -101,7 +101,7 @@ def image_plan(
             for package in content.selection.system_packages
         ),
         foreign=_foreign(opened),
-        scripts=_scripts(opened),
+        scripts=scripts_of(opened),
         # A base image has its own, and apt warns of archives that it is told of twice.
         apt_sources=""
         if base
@@ -223,7 +223,8 @@ def _foreign(opened: Opened) -> tuple[str, ...]:
     return system.architectures if system else ()
 
 
-def _scripts(opened: Opened) -> str:
+def scripts_of(opened: Opened) -> str:
+    """Whether maintainer scripts run: run or none."""
     system = opened.manifest.system if opened.manifest else None
     return system.scripts if system else "run"
 

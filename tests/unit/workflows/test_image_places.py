@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import subprocess
 import sys
@@ -30,15 +31,18 @@ from lockenv.materialize import (
     manifest_descriptor,
     open_image,
     render_gate,
+    top_digest,
     write_layout,
 )
-from lockenv.model import LockedTarget, RecordedImage, parse_digest
+from lockenv.materialize.image_compile import compile_here
+from lockenv.model import Lock, LockedInterpreter, LockedTarget, RecordedImage, parse_digest
 from lockenv.settings import Settings
 from lockenv.values import replace
 from lockenv.workflows.image_deliver import find_engine
-from lockenv.workflows.image_foreign import refuse_foreign
+from lockenv.workflows.image_foreign import compiler_for, refuse_foreign
 from lockenv.workflows.image_push import push_images
 from lockenv.workflows.image_record import hold
+from lockenv.workflows.network import open_network
 from lockenv.workflows.scene import Scene
 from tests.support.fake_driver import FakeDriver, build_libcuda
 from tests.support.registry import memory_registry
@@ -225,16 +229,64 @@ def test_what_cannot_run_here_is_refused_before_any_work(tmp_path: Path) -> None
     handler = tmp_path / f"qemu-{machine}"
 
     with pytest.raises(HostError) as caught:
-        refuse_foreign(target, tmp_path)
+        refuse_foreign(target, "run", tmp_path)
+    refuse_foreign(target, "none", tmp_path)
     handler.write_text("enabled\ninterpreter /usr/bin/qemu\nflags: OC\n")
     with pytest.raises(HostError):
-        refuse_foreign(target, tmp_path)
+        refuse_foreign(target, "run", tmp_path)
     handler.write_text("enabled\ninterpreter /usr/bin/qemu\nflags: OCF\n")
-    refuse_foreign(target, tmp_path)
-    refuse_foreign(LockedTarget(name="here", platform=here, python="3.12.1"), tmp_path)
+    refuse_foreign(target, "run", tmp_path)
+    refuse_foreign(LockedTarget(name="here", platform=here, python="3.12.1"), "run", tmp_path)
 
     assert caught.value.slug == "foreign-architecture"
     assert any("qemu" in line for line in caught.value.fix)
+
+
+def test_a_layout_names_several_images_by_one_index(tmp_path: Path) -> None:
+    images = [_image(tmp_path), _image(tmp_path, architecture="arm64")]
+
+    write_layout(images, "app:1", tmp_path / "out", [[SBOM], [SBOM]])
+
+    index = json.loads((tmp_path / "out/index.json").read_bytes())
+    named = [one for one in index["manifests"] if "annotations" in one]
+    assert [one["digest"] for one in named] == [top_digest(images)]
+    for image in images:
+        found = open_image(tmp_path / "out", image.architecture)
+        assert found.config_digest == describe(CONFIG_TYPE, image.config).digest
+
+
+def test_byte_code_for_another_processor_needs_the_very_version(tmp_path: Path) -> None:
+    here = machine_here().platform
+    foreign = "linux-aarch64" if here == "linux-x86_64" else "linux-x86_64"
+    target = LockedTarget(name="edge", platform=foreign, python="3.11.99")
+    python = LockedInterpreter(
+        version="3.11.99", platform=foreign, source="debian", targets=("edge",)
+    )
+    lock = Lock(targets=(target,), interpreters=(python,))
+    scene = _scene(tmp_path)
+
+    with open_network(scene, None) as fetcher, pytest.raises(HostError) as caught:
+        compiler_for(scene, lock, target, python, fetcher, tmp_path)
+
+    assert caught.value.slug == "foreign-architecture"
+    assert "3.11.99" in caught.value.what
+
+
+def test_an_interpreter_of_this_machine_compiles_for_another(tmp_path: Path) -> None:
+    source, bad = tmp_path / "one.py", tmp_path / "bad.py"
+    source.write_text("X = ('a', 1)\n")
+    bad.write_text("def {{ template }}")
+    folder = tmp_path / "work"
+    folder.mkdir()
+
+    made = compile_here(sys.executable, [(source, "/opt/one.py"), (bad, "/opt/bad.py")], folder)
+
+    assert made[0] is not None
+    code = made[0].read_bytes()
+    assert made[1] is None
+    assert code[:4] == importlib.util.MAGIC_NUMBER
+    assert code[4:16] == b"\3\0\0\0" + importlib.util.source_hash(source.read_bytes())
+    assert b"/opt/one.py" in code
 
 
 def test_without_an_engine_nothing_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
