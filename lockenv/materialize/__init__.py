@@ -20,6 +20,7 @@ from lockenv.materialize.image_plan import (
     ImagePython,
     ImageWheel,
     ProjectFile,
+    ToolkitArchive,
 )
 from lockenv.materialize.image_plan import Settings as ImageSettings
 from lockenv.materialize.image_read import FoundImage, image_of, open_image
@@ -106,6 +107,7 @@ __all__ = [
     "ProjectFile",
     "Skeleton",
     "StoredFile",
+    "ToolkitArchive",
     "Tree",
     "TreeList",
     "Unpacked",

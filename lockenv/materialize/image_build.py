@@ -34,6 +34,7 @@ from lockenv.materialize.image_layers import (
 from lockenv.materialize.image_plan import CONSTANT_TIME, BuiltImage, BuiltLayer
 from lockenv.materialize.image_python import PythonMaker
 from lockenv.materialize.image_root import RootMaker
+from lockenv.materialize.image_toolkit import toolkit_fragment, toolkit_plan
 from lockenv.materialize.layers_assemble import LayerPlan, assemble_layer, filtered
 from lockenv.materialize.layers_store import ImageStore
 from lockenv.materialize.unpack import UnpackedStore
@@ -142,6 +143,7 @@ class _Builder:
             self.progress.finished("configure")
             plan = LayerPlan(name="configured", first=(), fragments=(configured,))
             futures.append(self._assemble(plan))
+        futures += [self._assemble(plan) for plan in self._toolkit()]
         futures += [self._assemble(plan) for plan in self._python(root)]
         layers = base + tuple(future.result() for future in futures)
         return self._documents(layers, root)
@@ -193,6 +195,18 @@ class _Builder:
 
     def _assemble(self, plan: LayerPlan) -> Future[BuiltLayer]:
         return self.pool.submit(assemble_layer, plan, self.compressor, self.store)
+
+    def _toolkit(self) -> list[LayerPlan]:
+        """The layer of NVIDIA's archives; it depends on nothing else, so projects share it."""
+        archives = sorted(self.plan.toolkit, key=lambda one: one.name)
+        if not archives:
+            return []
+        made = self.pool.map(
+            lambda one: toolkit_fragment(one, self.compressor, self.store), archives
+        )
+        named = zip((one.name for one in archives), made, strict=True)
+        fragments = [part for _, part in self._unshared(list(named))]
+        return [toolkit_plan(fragments, self.plan.architecture)]
 
     def _python(self, root: RootMaker) -> list[LayerPlan]:
         """The layers above the system's: interpreter and environment, wheels, the project."""

@@ -20,6 +20,7 @@ from lockenv.formats.oci import (
 )
 from lockenv.materialize.image_base import base_config
 from lockenv.materialize.image_plan import VENV_PREFIX
+from lockenv.materialize.image_toolkit import TOOLKIT_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,4 +77,7 @@ def _environment(plan: ImagePlan, base: ImageConfig) -> dict[str, str]:
     if plan.python is not None:
         env["PATH"] = f"/{VENV_PREFIX}/bin:{env['PATH']}"
         env["VIRTUAL_ENV"] = f"/{VENV_PREFIX}"
+    if plan.toolkit:
+        env["CUDA_HOME"] = f"/{TOOLKIT_PREFIX}"
+        env["PATH"] = f"{env['PATH']}:/{TOOLKIT_PREFIX}/bin"
     return {**env, **plan.settings.env}

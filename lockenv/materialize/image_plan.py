@@ -58,6 +58,16 @@ class ImageWheel:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToolkitArchive:
+    """A verified archive of NVIDIA's on this machine: a part of a CUDA toolkit."""
+
+    name: str
+    filename: str
+    path: Path
+    digest: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImagePython:
     """The image's Python: a standalone archive, or (``archive`` None) Debian's own."""
 
@@ -150,6 +160,7 @@ class ImagePlan:
     foreign: tuple[str, ...] = ()
     scripts: str = "run"
     apt_sources: str = ""
+    toolkit: tuple[ToolkitArchive, ...] = ()
     python: ImagePython | None = None
     wheels: tuple[ImageWheel, ...] = ()
     project: ImageWheel | None = None
@@ -179,7 +190,8 @@ class BuiltImage:
 
     ``compressor`` tells which bytes the layers' digests hold for. ``dropped`` are the paths that
     scripts made and that no image may hold, with the reason; ``skipped`` are the maintainer
-    scripts that ``scripts = "none"`` left out. ``root`` is the key of the root in the store.
+    scripts that ``scripts = "none"`` left out. ``root`` is the key of the root in the store, and
+    ``notes`` what the user should know besides.
     """
 
     architecture: str
@@ -190,3 +202,4 @@ class BuiltImage:
     dropped: tuple[tuple[str, str], ...] = ()
     skipped: tuple[str, ...] = ()
     root: str = ""
+    notes: tuple[str, ...] = ()

@@ -16,6 +16,7 @@ from lockenv.values import dataclass, replace
 from lockenv.workflows.choice import Choice, choose_target
 from lockenv.workflows.environment import content_of
 from lockenv.workflows.files import write_atomically
+from lockenv.workflows.image_cuda import contradictions
 from lockenv.workflows.image_foreign import compiler_for, refuse_foreign
 from lockenv.workflows.image_plan import image_plan, scripts_of
 from lockenv.workflows.image_record import hold, project_digest, recorded_of, write_record
@@ -306,13 +307,14 @@ def build_for(scene: Scene, job: Job, target: LockedTarget) -> BuiltImage:
     with open_network(scene, job.opened.manifest, bundle=job.bundle) as fetcher:
         compiler = compiler_for(scene, lock, target, content.interpreter, fetcher)
         plan = image_plan(scene, job.opened, job.declared, content, fetcher, job.files)
+        told = contradictions(scene, lock, content, plan, fetcher)
     places = BuildPlaces(
         cache=scene.settings.cache_dir,
         data=scene.settings.data_dir,
         confinement=Confinement(job.mode),
         compiler=compiler,
     )
-    return build_image(plan, places, scene.progress)
+    return replace(build_image(plan, places, scene.progress), notes=tuple(told))
 
 
 def _built_again(place: _Place, built: Sequence[BuiltImage]) -> None:
@@ -356,7 +358,7 @@ def _notes(built: Sequence[BuiltImage]) -> list[str]:
     notes = []
     for one in built:
         notes += [f"left out {path}: {reason}" for path, reason in one.dropped]
-        notes += _skipped(one)
+        notes += [*_skipped(one), *one.notes]
     return notes
 
 

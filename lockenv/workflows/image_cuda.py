@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockenv.materialize import Gate
+from lockenv.materialize import Gate, UnpackedStore, WheelFile
 from lockenv.tables.cuda import Driver, drivers
 from lockenv.values import dataclass, field
+from lockenv.workflows.cuda_notes import later_notes, touches_cuda
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lockenv.model import CudaFacts, LockedTarget
+    from lockenv.fetch import StoreFetcher
+    from lockenv.materialize import ImagePlan, Unpacked
+    from lockenv.model import CudaFacts, Digest, Lock, LockedTarget
+    from lockenv.workflows.environment import Content
+    from lockenv.workflows.scene import Scene
 
 _LABEL = "dev.lockenv.cuda."
 
@@ -52,6 +57,28 @@ def image_cuda(target: LockedTarget) -> ImageCuda:
     major = max((int(text) for text in majors if text.isdecimal()), default=0)
     gate = Gate(driver=floor, major=major, archs=archs, ptx=ptx)
     return ImageCuda(env=env, labels=labels, gate=gate)
+
+
+def contradictions(
+    scene: Scene, lock: Lock, content: Content, plan: ImagePlan, fetcher: StoreFetcher
+) -> list[str]:
+    """What the image's wheels turn out to hold against what was locked (LE705).
+
+    `DriftError` by the policy's word, before anything is built. What was read once is remembered.
+    """
+    if not touches_cuda(lock, content.selection.target):
+        return []
+    wheels = {one.package.digest: one for one in plan.wheels}
+    store = UnpackedStore(scene.settings.cache_dir / "unpacked" / "wheels")
+
+    def unpacked(digest: Digest) -> Unpacked | None:
+        found, wheel = store.index(digest), wheels.get(digest)
+        if found is None and wheel is not None:
+            file = WheelFile(wheel.path, wheel.package.filename, digest)
+            found = store.unpack([file])[digest]
+        return found
+
+    return later_notes(lock, content.selection, unpacked, fetcher)
 
 
 def _texts(facts: CudaFacts, *keys: str) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from lockenv.materialize import (
     ImageSettings,
     ImageWheel,
     InterpreterArchive,
+    ToolkitArchive,
     VenvPython,
     base_config,
     render_gate,
@@ -30,6 +31,7 @@ from lockenv.model import (
     LOCK_NAME,
     ArchiveState,
     Artifact,
+    CudaComponent,
     Digest,
     Lock,
     LockedBaseImage,
@@ -39,6 +41,7 @@ from lockenv.model import (
 from lockenv.sources.debian import wanted_package as wanted_deb
 from lockenv.values import replace
 from lockenv.workflows.building import built_package, built_project, workshop
+from lockenv.workflows.cuda_tools import wanted_component
 from lockenv.workflows.environment import (
     direct_url,
     wanted_file,
@@ -106,6 +109,15 @@ def image_plan(
         apt_sources=""
         if base
         else apt_sources(opened, target.name, content.selection.system_packages),
+        toolkit=tuple(
+            ToolkitArchive(
+                name=one.name,
+                filename=one.artifact.name,
+                path=paths[one.artifact.digest],
+                digest=one.artifact.digest,
+            )
+            for one in components_of(lock, target)
+        ),
         python=_python(content, paths),
         wheels=(
             *(
@@ -188,7 +200,14 @@ def _wanted_files(opened: Opened, content: Content) -> dict[Digest, Wanted]:
     archive = content.interpreter.artifact
     if archive is not None:
         wanted[archive.digest] = wanted_interpreter(archive)
+    for component in components_of(opened.lock, content.selection.target):
+        wanted[component.artifact.digest] = wanted_component(component)
     return wanted
+
+
+def components_of(lock: Lock, target: LockedTarget) -> tuple[CudaComponent, ...]:
+    """The parts of a CUDA toolkit that a target has from NVIDIA's archives."""
+    return tuple(one for one in lock.cuda_components if target.name in one.targets)
 
 
 def _fetched(scene: Scene, fetcher: StoreFetcher, wanted: Iterable[Wanted]) -> dict[Digest, Path]:
@@ -355,6 +374,11 @@ def projection(lock: Lock, target: str, content: Content) -> str:
         system_packages=_serving(lock.system_packages, target),
         system_archives=_serving(lock.system_archives, target),
         base_images=_serving(lock.base_images, target),
+        cuda_components=tuple(
+            replace(one, artifact=replace(one.artifact, url=None), targets=(target,))
+            for one in lock.cuda_components
+            if target in one.targets
+        ),
     )
     return render_lock(part)
 
