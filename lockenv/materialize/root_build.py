@@ -41,15 +41,17 @@ def build_root(order: RootOrder, confinement: Confinement, store: ImageStore) ->
 
 
 def _read_answer(reply: Path, outcome: Ended) -> RootAnswer:
-    if not reply.exists():
+    # Nothing, too, where the disk was too full even for an answer.
+    text = reply.read_bytes() if reply.exists() else b""
+    if not text:
         raise HostError(
             "root-builder-died",
             "the process that builds the image's root ended before its work did",
             why=(f"status {outcome.status}",),
-            fix="give the machine more memory, and run the command again",
+            fix="give the machine more memory or room, and run the command again",
             output=outcome.output,
         )
-    return parse_answer(reply.read_bytes())
+    return parse_answer(text)
 
 
 def remove_tree(folder: Path, confinement: Confinement) -> None:

@@ -54,7 +54,9 @@ def _answered(work: Callable[[], object]) -> dict[str, object]:
     except (FileExistsError, NotADirectoryError) as error:
         return {"error": render_error(_obstructed(error))}
     except OSError as error:
-        return {"error": render_error(refused(f"{error.strerror}: {error.filename}"))}
+        return {
+            "error": render_error(refused(f"{error.strerror}: {error.filename or 'a file of it'}"))
+        }
 
 
 def _obstructed(error: OSError) -> IntegrityError:

@@ -362,7 +362,10 @@ def build(confinement: Confinement, source: str, target: str) -> None:
     except LockenvError as error:
         answer = error
     except OSError as error:
-        answer = refused(f"{error.strerror}: {error.filename}")
+        answer = refused(f"{error.strerror}: {error.filename or order.root}")
+    if isinstance(answer, LockenvError):
+        # Makes room for the answer, where it was the disk that was full.
+        shutil.rmtree(order.root, ignore_errors=True)
     Path(target).write_bytes(render_answer(answer))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lockenv.errors import ExternalError, InputError, IntegrityError
+from lockenv.errors import ExternalError, HostError, InputError, IntegrityError
 from lockenv.materialize import (
     BuildPlaces,
     ImagePlan,
@@ -26,7 +26,9 @@ from lockenv.materialize import (
     write_layout,
 )
 from lockenv.materialize import build_image as build
+from lockenv.materialize.root_build import _read_answer
 from lockenv.sandbox import Confinement, abilities
+from lockenv.sandbox.run import Outcome
 from tests.support.debs import (
     EPOCH,
     LONG_NAME,
@@ -428,3 +430,13 @@ def test_compression_does_not_change_what_is_inside(
 
     assert first.config == other.config
     assert first.manifest != other.manifest
+
+
+def test_a_builder_that_could_not_even_answer_is_no_riddle(tmp_path: Path) -> None:
+    reply = tmp_path / "answer.json"
+    reply.write_bytes(b"")
+
+    with pytest.raises(HostError) as caught:
+        _read_answer(reply, Outcome(status=1, output="no space"))
+
+    assert (caught.value.slug, caught.value.output) == ("root-builder-died", "no space")
