@@ -11,6 +11,7 @@ _ALLOCATIONS = 50_000
 
 def main() -> None:
     """Run the command line of this process and exit with its status (contract 5)."""
+    _open_output()
     try:
         status = _answered(sys.argv[1:])
     except KeyboardInterrupt:  # while modules were still being loaded
@@ -18,6 +19,19 @@ def main() -> None:
         status = 130
     _flush(status)
     sys.exit(status)
+
+
+def _open_output() -> None:
+    """Make standard output take every text, whatever the locale.
+
+    What goes into a file or a pipe is UTF-8, as TOML and JSON must be. A terminal shows what it
+    cannot show escaped; so are the bytes of a path that are no text.
+    """
+    if not hasattr(sys.stdout, "reconfigure"):  # somebody put another stream there
+        return
+    if sys.stdout.encoding.lower() not in {"utf-8", "utf8"} and not sys.stdout.isatty():
+        sys.stdout.reconfigure(encoding="utf-8")
+    sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _answered(arguments: "list[str]") -> int:

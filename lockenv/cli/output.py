@@ -92,7 +92,8 @@ class Output:
 
 
 def render_json(document: Mapping[str, object]) -> str:
-    """A JSON report: stable order, readable, ASCII only where the terminal needs it not."""
+    """A JSON report: stable order, readable; ASCII alone where a terminal has no UTF-8."""
     import json  # noqa: PLC0415 - start-up: most answers are not JSON
 
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    is_narrow = (sys.stdout.encoding or "utf-8").lower() not in {"utf-8", "utf8"}
+    return json.dumps(document, indent=2, ensure_ascii=is_narrow)

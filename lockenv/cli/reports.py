@@ -128,7 +128,8 @@ def _result(finding: Finding, codes: Sequence[str], place: str) -> dict[str, obj
     from urllib.parse import quote  # noqa: PLC0415 - start-up
 
     # SARIF 3.4.3: a place is a URI reference (RFC 3986), so what a path may hold is escaped.
-    location: dict[str, object] = {"artifactLocation": {"uri": quote(_path(finding, place))}}
+    path = _path(finding, place).encode("utf-8", "surrogateescape")
+    location: dict[str, object] = {"artifactLocation": {"uri": quote(path)}}
     if finding.line:
         location["region"] = {"startLine": finding.line}
     message = finding.message + (f" (fix: {finding.fix})" if finding.fix else "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -58,3 +60,39 @@ def test_a_target_that_is_nowhere_is_a_slip_whatever_is_checked(
 
     assert "error[no-target]: lockenv.lock has no target nowhere" in answer.err
     user.lockenv("check", variables={"LOCKENV_TARGET": "nowhere"})
+
+
+#: Locales without UTF-8, and what Python makes of standard output there.
+NARROW = {
+    "the C locale": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    "ASCII": {"PYTHONIOENCODING": "ascii"},
+}
+
+
+@pytest.mark.parametrize("locale", NARROW)
+def test_every_text_can_be_printed_in_every_locale(user: User, locale: str) -> None:
+    user.write("pyproject.toml", '[project]\nname = "x"\nversion = "1"\ndependencies = ["ü€"]\n')
+
+    text = user.lockenv("check", status=2, variables=NARROW[locale])
+    report = user.lockenv("check", "--format", "json", status=2, variables=NARROW[locale])
+    everything = user.lockenv("check", "--recursive", status=2, variables=NARROW[locale])
+
+    assert text.err.startswith("error[invalid-requirement]: pyproject.toml:4: ")
+    assert "ü€" in json.loads(report.out)["findings"][0]["message"]
+    assert "ü€" in everything.out
+
+
+def test_a_path_that_is_no_text_can_be_printed(user: User) -> None:
+    folder = user.folder / os.fsdecode(b"caf\xe9")
+    try:
+        folder.mkdir()
+    except OSError as error:
+        pytest.skip(f"no such names here: {error.strerror}")
+    (folder / "lockenv.toml").write_text("pythn = '3'\n")
+
+    answer = user.lockenv("check", "--recursive", status=2)
+
+    assert "caf" in answer.out
+    assert json.loads(user.lockenv("check", "--recursive", "--format", "json", status=2).out)
+    user.lockenv("check", "--recursive", "--format", "github", status=2)
+    user.lockenv("check", "--recursive", "--format", "sarif", status=2)
