@@ -135,7 +135,8 @@ def _times(comparison: Comparison) -> Iterator[Finding]:
             yield _unmet(comparison, line, None, f"the {line}")
     old, new = comparison.lines("minimum-release-age")
     for line in sorted(set(new) - old):
-        yield _unmet(comparison, line, None, f"the {line}")
+        message = f"{LOCK_NAME} was not made with {line}, which {{place}} says now"
+        yield comparison.finding("LE112", comparison.new.get(line), message)
 
 
 def _prereleases(comparison: Comparison) -> Iterator[Finding]:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from packaging.version import Version
-
-from lockenv import __version__
 from lockenv.errors import InputError, LockenvError
 from lockenv.lockfile import (
     diff,
@@ -85,7 +82,6 @@ def lock(scene: Scene, options: LockOptions, project: Project | None = None) -> 
     ``project`` stands in for the one on disk: an edit that is tried before it is written.
     """
     project = project or scene.project()
-    check_tool_version(project)
     project = _with_allowed_builds(project, options)
     former = read_former(project)
     question = ask(scene, project, former.lock, options)
@@ -250,17 +246,6 @@ def _merged(text: str) -> Former:
     if names:
         notes.append(f"both sides moved {names}: chosen again")
     return Former(merged.lock, text, tuple(notes))
-
-
-def check_tool_version(project: Project) -> None:
-    """Refuse to work where ``requires-lockenv`` asks for another lockenv."""
-    wanted = project.manifest.requires_lockenv
-    if wanted is not None and not wanted.contains(Version(__version__), prereleases=True):
-        raise InputError(
-            "other-lockenv",
-            f"{project.manifest.file} asks for lockenv{wanted}, this is {__version__}",
-            fix=f"install lockenv{wanted}",
-        )
 
 
 def _with_allowed_builds(project: Project, options: LockOptions) -> Project:

@@ -84,7 +84,24 @@ def read_project(start: Path) -> Project:
     text = read_text(root / name)
     if text is None:
         raise InputError("no-manifest", f"{name} vanished while it was read", fix="run it again")
-    return project_of(root, name, text)
+    project = project_of(root, name, text)
+    _refuse_other_versions(project)
+    return project
+
+
+def _refuse_other_versions(project: Project) -> None:
+    """Refuse to work where ``requires-lockenv`` asks for another lockenv."""
+    wanted = project.manifest.requires_lockenv
+    if wanted is None:
+        return
+    from lockenv import __version__  # noqa: PLC0415 - start-up: few manifests ask
+
+    if not wanted.contains(__version__, prereleases=True):
+        raise InputError(
+            "other-lockenv",
+            f"{project.manifest.file} asks for lockenv{wanted}, this is {__version__}",
+            fix=f"install lockenv{wanted}",
+        )
 
 
 def project_of(root: Path, name: str, text: str) -> Project:

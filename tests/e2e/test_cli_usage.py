@@ -96,3 +96,12 @@ def test_a_path_that_is_no_text_can_be_printed(user: User) -> None:
     assert json.loads(user.lockenv("check", "--recursive", "--format", "json", status=2).out)
     user.lockenv("check", "--recursive", "--format", "github", status=2)
     user.lockenv("check", "--recursive", "--format", "sarif", status=2)
+
+
+def test_a_manifest_that_asks_for_another_lockenv_is_left_alone(user: User) -> None:
+    user.write("lockenv.toml", 'requires-lockenv = ">=999"\n')
+
+    for verb in ("lock", "check", "sync", "tree"):
+        answer = user.lockenv(verb, status=2)
+        assert answer.slug == "other-lockenv"
+        assert "fix: install lockenv>=999" in answer.err
