@@ -265,11 +265,12 @@ def _write_portion(
     wheel: WheelFile, content: Wheel, members: list[Member], prefix: str
 ) -> list[StoredFile]:
     written = []
-    with wheel.path.open("rb") as file:
+    with wheel.path.open("rb", buffering=0) as file:
         for member in members:
             row = content.record.get(member.path)
-            algorithms = {"sha256", row.algorithm} if row is not None else {"sha256"}
-            hashes = {algorithm: hashlib.new(algorithm) for algorithm in algorithms}
+            hashes = {"sha256": hashlib.sha256()}
+            if row is not None and row.algorithm != "sha256":
+                hashes[row.algorithm] = hashlib.new(row.algorithm)
             is_executable = member.is_executable or _SCRIPT.match(member.path) is not None
             mode = _EXECUTABLE_MODE if is_executable else _FILE_MODE
             target = os.open(prefix + member.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -278,9 +279,10 @@ def _write_portion(
                     for one in hashes.values():
                         one.update(piece)
                     _write_all(target, piece)
-                if os.name == "posix":
-                    os.fchmod(target, mode)  # whatever the umask is
-                mtime_ns = os.fstat(target).st_mtime_ns
+                found = os.fstat(target)
+                if os.name == "posix" and found.st_mode & 0o7777 != mode:
+                    os.fchmod(target, mode)  # an umask took some of it
+                mtime_ns = found.st_mtime_ns
             finally:
                 os.close(target)
             digests = {algorithm: one.hexdigest() for algorithm, one in hashes.items()}

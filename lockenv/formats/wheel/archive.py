@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import stat
 import struct
+from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, NoReturn
 
 from lockenv.errors import IntegrityError
@@ -115,7 +116,11 @@ def stream_member(file: BinaryIO, member: Member, name: str) -> Iterator[bytes]:
     Length and CRC are compared with the directory; `IntegrityError` comes after the last good
     piece, so whatever was written by then must be thrown away.
     """
-    file.seek(member.offset)
+    base, span = 0, member.end - member.offset
+    if span <= _CHUNK:  # most are small: one look at the disk for head and data
+        file.seek(member.offset)
+        file, base = BytesIO(file.read(span)), member.offset
+    file.seek(member.offset - base)
     header = file.read(_LOCAL.size)
     if len(header) != _LOCAL.size or header[:4] != b"PK\3\4":
         _refuse(name, "archive-damaged", f"has no local header for {member.path!r}")
@@ -126,7 +131,7 @@ def stream_member(file: BinaryIO, member: Member, name: str) -> Iterator[bytes]:
         _refuse(name, "archive-damaged", f"describes {member.path!r} in two different ways")
     if start + member.compressed > member.end:
         _refuse(name, "archive-overlap", f"has members that overlap, at {member.path!r}")
-    file.seek(start)
+    file.seek(start - base)
     crc, length = 0, 0
     for piece in _pieces(file, member, name):
         length += len(piece)
