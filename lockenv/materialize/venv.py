@@ -205,6 +205,8 @@ class _Work:
 
     def _find_shared(self, kept: list[tuple[str, list[PlacedFile]]]) -> None:
         """Which shared folders the change concerns, and who else has files there."""
+        if not self._installed.tree:
+            return
         site_packages = self._former_layout.site_packages
         paths = [file.path for files in self._files.values() for file in files]
         for change in self._todo.changes:
@@ -271,6 +273,8 @@ class _Work:
     def _take_over(self, kept: list[tuple[str, list[PlacedFile]]]) -> None:
         """Let what comes now have the paths of what stays, where its name is the later one."""
         staying = {file.path: (name, file.digest) for name, files in kept for file in files}
+        if not staying:
+            return
         for name, files in self._files.items():
             for file in files:
                 owner, digest = staying.get(file.path, (name, file.digest))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections import defaultdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
@@ -16,11 +17,10 @@ from lockenv.errors import HostError
 from lockenv.lockfile import entries_of
 from lockenv.model import LOCK_NAME, Finding
 from lockenv.tables.cuda_names import CUDA_PLATFORMS
-from lockenv.workflows.files import read_bytes
+from lockenv.workflows.files import names_in, read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from lockenv.model import Lock, LockedPackage, LockedTarget
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _CUDA_IMAGE = re.compile(r"(?:^|[/_-])cuda(?:$|[:@_-]|\d)")
 #: How many libraries that do not load are named.
 _LIBRARIES = 4
+#: A folder for each GPU that the driver serves.
+_GPUS = Path("/proc/driver/nvidia/gpus")
 
 
 def coherence_findings(lock: Lock) -> list[Finding]:
@@ -124,6 +126,8 @@ def host_shortfalls(target: LockedTarget) -> list[Finding]:
         # By the way that is witnessed: a remembered answer must not outlive the driver.
         with contextlib.suppress(OSError):
             read_bytes(place)
+    with contextlib.suppress(OSError):
+        names_in(_GPUS)
     gpus = detect_gpus(probe)
     if gpus.driver is not None:
         return list(compare(gpus, target.cuda, target=target.name))

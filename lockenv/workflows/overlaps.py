@@ -6,12 +6,9 @@ from collections import defaultdict
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
-
 from lockenv.errors import NoSolutionError
 from lockenv.formats.contents import collisions_of_listings
-from lockenv.lockfile import entries_of
+from lockenv.lockfile import entries_of, parsed_requirement
 from lockenv.model import Overlaps
 
 if TYPE_CHECKING:
@@ -71,7 +68,7 @@ def overlaps_locked(lock: Lock, target: str) -> Overlaps:
     ignored = [line.split(" ")[2] for line in lines if line.startswith(f"ignore {CODE} ")]
     asked: defaultdict[str, set[str]] = defaultdict(set)
     for name, package in entries_of(lock, target).items():
-        asked[name] |= {canonicalize_name(Requirement(text).name) for text in package.dependencies}
+        asked[name] |= {parsed_requirement(text).name for text in package.dependencies}
     return Overlaps(
         word=next(iter(words), None), ignored=frozenset(ignored), together=_pairs(asked)
     )

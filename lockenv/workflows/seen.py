@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 #: Raised when the form of a list changes.
-LIST_FORM = "lockenv tree 1"
+LIST_FORM = "lockenv tree 2"
 #: The list in the folder of a tree, the sizes and times of its shared files, and these files.
 LIST_NAME, SHARED_NAME, FILES_NAME = "list", "shared", "files"
+#: Files about packages that are the same in every environment, by number.
+CONSTANTS_NAME = "constants"
 #: Beside the trees: held by whoever makes environments of them, and by whoever removes some.
 TURN_NAME = ".turn"
 #: Characters that need no quotes in a shell, a script's first line, JSON and TOML alike.
@@ -109,7 +111,14 @@ class _Making:
             found = stat(source, follow_symlinks=False)
             if found.st_mtime_ns != int(time) or found.st_size != int(size):
                 raise _UnfitError(source)
-            link(source, root + path)
+            try:
+                link(source, root + path)
+            except OSError:
+                if not source.startswith(self._tree):
+                    raise
+                # Another disk than the unpacked wheels', or a file with too many names.
+                with open(source, "rb", buffering=0) as file:  # noqa: PTH123 - pathlib is heavy
+                    _write(root + path, file.readall(), 0o644)
         rows = self._written
         for path, mode, text in zip(*(rows[at::3] for at in range(3)), strict=True):
             content = self._filled(text).encode("utf-8")

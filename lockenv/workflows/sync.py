@@ -176,7 +176,7 @@ def sync(scene: Scene, options: SyncOptions) -> SyncOutcome:
         lines=tuple(_lines(todo)),
         notes=tuple(notes),
         summary=_summary(root, opened.root, todo, len(wanted.packages), dry=options.dry_run),
-        seen=_seen_as(tree, wanted) if _is_everywhere(opened.lock, content) else "",
+        seen=_seen_as(tree, wanted) if _is_everywhere(content) else "",
         asks_host=options.require_host
         or (options.selection.target or scene.settings.target) == "auto",
     )
@@ -203,11 +203,12 @@ def _from_tree(
     return make_from_tree(scene.settings.data_dir, base, shop.unpacked, overlaps)
 
 
-def _is_everywhere(lock: Lock, content: Content) -> bool:
-    """Whether every folder of this machine with the same files gets the same environment."""
-    return not (
-        content.to_build or content.project or lock.system_packages or content.selection.target.cuda
-    )
+def _is_everywhere(content: Content) -> bool:
+    """Whether every folder of this machine with the same files gets the same environment.
+
+    What notes on system packages and drivers follow from was witnessed, and is asked again.
+    """
+    return not (content.to_build or content.project)
 
 
 def _seen_as(tree: Path | None, wanted: WantedEnvironment) -> str:

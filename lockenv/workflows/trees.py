@@ -14,12 +14,13 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from lockenv.host import first_byte_code
 from lockenv.materialize import list_tree, selection_texts, tree_key, write_shared
 from lockenv.workflows.registry import registered_digests
 from lockenv.workflows.seen import (
+    CONSTANTS_NAME,
     FILES_NAME,
     LIST_FORM,
     LIST_NAME,
@@ -31,12 +32,14 @@ from lockenv.workflows.seen import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from lockenv.materialize import TreeList, UnpackedStore, WantedEnvironment
     from lockenv.model import Overlaps
 
 TREES = "trees"
+#: Where a file goes, what it is a link to, and that one's size and time.
+PlacedRow: TypeAlias = tuple[str, str, int, int]
 
 
 def make_from_tree(
@@ -109,7 +112,7 @@ def _written(found: TreeList, wanted: WantedEnvironment, temporary: Path, place:
             return False
         fields = [str(cell) for row in rows for cell in row]
         (temporary / SHARED_NAME).write_bytes(render_fields(fields, LIST_FORM))
-    fields = list(_fields(found, wanted, place))
+    fields = list(_fields(found, wanted, place, _write_constants(found, temporary, place)))
     (temporary / LIST_NAME).write_bytes(render_fields(fields, LIST_FORM))
     former = temporary.with_name(f"{temporary.name}-former")
     with contextlib.suppress(FileNotFoundError):
@@ -121,7 +124,26 @@ def _written(found: TreeList, wanted: WantedEnvironment, temporary: Path, place:
     return (place / LIST_NAME).exists()
 
 
-def _fields(found: TreeList, wanted: WantedEnvironment, place: Path) -> Iterator[str]:
+def _write_constants(found: TreeList, temporary: Path, place: Path) -> list[PlacedRow]:
+    """Write what is the same in every environment, each text once; the rows that link to it."""
+    folder = temporary / CONSTANTS_NAME
+    folder.mkdir()
+    written: dict[str, tuple[str, int, int]] = {}
+    for _, text in found.constant:
+        if text not in written:
+            name = str(len(written))
+            file = folder / name
+            file.write_bytes(text.encode("utf-8"))
+            file.chmod(0o444)
+            state = file.stat()
+            source = str(place / CONSTANTS_NAME / name)
+            written[text] = (source, state.st_size, state.st_mtime_ns)
+    return [(path, *written[text]) for path, text in found.constant]
+
+
+def _fields(
+    found: TreeList, wanted: WantedEnvironment, place: Path, constants: Iterable[PlacedRow]
+) -> Iterator[str]:
     yield from (found.python, found.packages)
     tree = str(place) if found.shared else ""
     yield from (found.state_head(tree, wanted), found.touched, found.installed)
@@ -129,7 +151,7 @@ def _fields(found: TreeList, wanted: WantedEnvironment, place: Path) -> Iterator
     for names in (found.stamped, found.shared, found.folders):
         yield from (str(len(names)), *names)
     written = tuple((path, f"{mode:o}", text) for path, mode, text in found.written)
-    for rows in (found.links, found.placed, written):
+    for rows in (found.links, (*found.placed, *constants), written):
         cells = [str(cell) for row in rows for cell in row]
         yield from (str(len(cells)), *cells)
 

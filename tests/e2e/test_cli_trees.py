@@ -418,3 +418,51 @@ def test_rot_that_changes_neither_size_nor_time_is_mended(user: User, *, is_shar
     anew(user)
     user.lockenv("check", "--env")
     user.lockenv("cache", "verify")
+
+
+def test_what_is_said_of_packages_is_one_file_for_all_environments(user: User) -> None:
+    said = [
+        path.relative_to(user.venv).as_posix() for path in user.venv.rglob("small-*.dist-info/*")
+    ]
+    ordinary = {name: (user.venv / name).read_bytes() for name in said}
+    anew(user)
+    anew(user)
+    numbers = {name: (user.venv / name).stat().st_ino for name in said}
+    user.venv.rename(user.folder / "former")
+
+    user.lockenv("sync")
+
+    assert len(said) >= 4
+    assert {name: (user.venv / name).read_bytes() for name in said} == ordinary
+    assert {name: (user.venv / name).stat().st_ino for name in said} == numbers
+    user.lockenv("check", "--env")
+
+
+def test_what_somebody_wrote_into_one_of_them_goes_no_further(user: User) -> None:
+    anew(user)
+    anew(user)
+    (installer,) = user.venv.rglob("small-*.dist-info/INSTALLER")
+    installer.chmod(0o644)
+    installer.write_bytes(b"somebody\n")
+
+    found = user.lockenv("check", "--env", status=1)
+    anew(user)
+
+    assert "LE304" in found.text
+    (installer,) = user.venv.rglob("small-*.dist-info/INSTALLER")
+    assert installer.read_bytes() == b"lockenv\n"
+
+
+def test_a_target_with_cuda_is_made_from_the_list_too(user: User, index: IndexServer) -> None:
+    tables = '[tool.lockenv.cuda]\ndriver = "535"\n'
+    user.write("pyproject.toml", pyproject(index, dependencies=["small"], tables=tables))
+    user.lockenv("lock")
+    user.lockenv("sync")
+    for _ in range(2):
+        anew(user)
+    shutil.rmtree(user.venv)
+
+    seen = watched(user, "sync")
+
+    assert seen.is_remembered
+    assert (user.venv / "pyvenv.cfg").is_file()

@@ -11,8 +11,10 @@ import binascii
 import csv
 from typing import TYPE_CHECKING, NamedTuple
 
+from lockenv.patterns import pattern
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 #: Hashes strong enough for the specification, with the length of their digests in bytes.
 STRONG = {"sha256": 32, "sha384": 48, "sha512": 64}
@@ -41,24 +43,34 @@ def render_record(rows: Iterable[tuple[str, str, int | None]]) -> str:
     An empty digest leaves hash and size out, as RECORD's own line has it.
     """
     lines = []
-    for path, digest, size in sorted(rows):
-        cell = f'"{path.replace(chr(34), chr(34) * 2)}"' if _needs_quotes(path) else path
-        lines.append(f"{cell},sha256={encode_digest(digest)},{size}\n" if digest else f"{cell},,\n")
+    ordered = sorted(rows)
+    encoded = encode_digests([digest for _, digest, _ in ordered])
+    for (path, digest, size), code in zip(ordered, encoded, strict=True):
+        cell = f'"{path.replace(chr(34), chr(34) * 2)}"' if _NEEDS_QUOTES.search(path) else path
+        lines.append(f"{cell},sha256={code},{size}\n" if digest else f"{cell},,\n")
     return "".join(lines)
 
 
 def encode_digest(digest: str) -> str:
-    """A hexadecimal digest as RECORD spells it: URL-safe base64 without padding."""
-    data = binascii.b2a_base64(bytes.fromhex(digest), newline=False).rstrip(b"=")
-    return data.translate(_URL_SAFE).decode("ascii")
+    """A hexadecimal sha256 as RECORD spells it: URL-safe base64 without padding."""
+    return encode_digests([digest])[0]
 
 
+def encode_digests(digests: Sequence[str]) -> list[str]:
+    """The same for many, all at once; what stands for an empty one means nothing.
+
+    A byte more makes 44 characters of each digest, and the last of them is dropped.
+    """
+    data = bytes.fromhex("".join(f"{digest or _NONE}00" for digest in digests))
+    text = binascii.b2a_base64(data, newline=False).translate(_URL_SAFE).decode("ascii")
+    return [text[at : at + 43] for at in range(0, len(text), 44)]
+
+
+#: Stands where a row has no digest, so that all are of one length.
+_NONE = "0" * 64
+_NEEDS_QUOTES = pattern(r'[,"\n\r]')
 _HEX = frozenset("0123456789abcdef")
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
-
-
-def _needs_quotes(path: str) -> bool:
-    return "," in path or '"' in path or "\n" in path or "\r" in path
 
 
 def _parse_row(cells: list[str]) -> RecordRow:

@@ -6,7 +6,7 @@ import importlib
 
 import click
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lockenv.cli.app import program
@@ -42,6 +42,7 @@ def test_every_plain_verb_is_declared_as_one(name: str) -> None:
     assert isinstance(VERBS[name], Verb)
 
 
+@settings(deadline=None)  # click builds its commands anew for each line
 @given(st.sampled_from(PLAIN), st.lists(st.sampled_from(WORDS), max_size=6))
 def test_a_plain_line_is_read_as_click_reads_it(name: str, words: list[str]) -> None:
     invocation = Invocation()
