@@ -46,6 +46,7 @@ def test_every_finding_code_has_its_page(code: str) -> None:
     assert "## Cause" in text
     assert "## Example" in text
     assert "## Mend" in text
+    assert re.search(rf"```\n(error|warning)\[{code}\]: ", text)
 
 
 def test_the_two_commands_of_the_readme_are_there() -> None:
