@@ -105,6 +105,8 @@ def _from_git(folder: Path, revision: str) -> str | None:
         capture_output=True,
         check=False,
     )
+    if known.returncode and revision == "HEAD" and _is_unborn(folder):
+        return None  # nothing was committed yet: everything is new
     if known.returncode:
         raise InputError(
             "no-revision",
@@ -115,3 +117,11 @@ def _from_git(folder: Path, revision: str) -> str | None:
         ["git", "show", f"{revision}:./{LOCK_NAME}"], cwd=folder, capture_output=True, check=False
     )
     return None if shown.returncode else shown.stdout.decode("utf-8", errors="replace")
+
+
+def _is_unborn(folder: Path) -> bool:
+    """Whether this is a repository without a commit: HEAD names a branch that is not there."""
+    found = subprocess.run(
+        ["git", "symbolic-ref", "--quiet", "HEAD"], cwd=folder, capture_output=True, check=False
+    )
+    return found.returncode == 0

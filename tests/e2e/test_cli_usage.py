@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -105,3 +107,17 @@ def test_a_manifest_that_asks_for_another_lockenv_is_left_alone(user: User) -> N
         answer = user.lockenv(verb, status=2)
         assert answer.slug == "other-lockenv"
         assert "fix: install lockenv>=999" in answer.err
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_before_the_first_commit_everything_is_new(user: User, index: IndexServer) -> None:
+    index.publish(wheel("lib", "1.0"))
+    user.write("pyproject.toml", pyproject(index, dependencies=["lib"]))
+    user.lockenv("lock")
+    user.lockenv("diff", status=2)
+    subprocess.run(["git", "init", "-q", str(user.folder)], check=True, capture_output=True)
+
+    answer = user.lockenv("diff", "--exit-code", status=1)
+
+    assert "+ lib 1.0" in answer.out
+    assert user.lockenv("diff", "git:nowhere", status=2).slug == "no-revision"
