@@ -22,6 +22,7 @@ _FACTS = {
     errno.ENAMETOOLONG: ("path-too-long", "a path below {} is too long", "use a shorter path"),
     errno.ENFILE: ("too-many-files", "too many files are open for {}", "close programs"),
     errno.EIO: ("disk-failed", "the disk failed at {}", "check the disk"),
+    errno.ENOTDIR: ("not-a-folder", "{} lies below what is no folder", "remove that file"),
     errno.ELOOP: ("path-in-circles", "links at {} lead in circles", "remove such a link"),
     errno.ENOLCK: ("no-locks", "the file system of {} has no locks", "use another folder"),
     errno.ENOMEM: ("no-memory", "there is no memory left for {}", "free some memory"),
