@@ -24,7 +24,7 @@ from lockenv.lockfile.order import canonical
 from lockenv.lockfile.places import Places
 from lockenv.lockfile.preferring import marker_holds, preferred_versions
 from lockenv.lockfile.reader import Inspection, decode_lock, inspect_lock, parse_lock
-from lockenv.lockfile.request import Scope, asked_lines, request
+from lockenv.lockfile.request import Scope, asked_lines, key_origin, request
 from lockenv.lockfile.request_layers import base_references, image_requests
 from lockenv.lockfile.requirements import answers, canonical_requirement, parsed_requirement
 from lockenv.lockfile.selection import (
@@ -82,6 +82,7 @@ __all__ = [
     "inspect_lock",
     "is_coherent",
     "is_writable",
+    "key_origin",
     "marker_holds",
     "merge",
     "named_target",

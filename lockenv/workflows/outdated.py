@@ -12,14 +12,20 @@ from lockenv.errors import InputError, NoSolutionError
 from lockenv.lockfile import (
     diff,
     entries_of,
+    key_origin,
     parsed_requirement,
     requirements,
     roots,
+    single,
     target_of,
 )
+from lockenv.manifest import parse_as_of
 from lockenv.model import LOCK_NAME
 from lockenv.sources.python import Indexes, index_address
+from lockenv.tables.builds import newest_build
 from lockenv.values import dataclass, replace
+from lockenv.workflows.asked_places import places_of
+from lockenv.workflows.cuda_memory import recall_rejections
 from lockenv.workflows.indexes import indexes_of
 from lockenv.workflows.lock import LockOptions, lock
 from lockenv.workflows.network import open_network
@@ -27,9 +33,11 @@ from lockenv.workflows.project import read_lock, read_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
-    from lockenv.formats.index import Listing
+    from lockenv.formats.index import ListedFile, Listing
     from lockenv.model import Lock, LockedPackage, LockedTarget
+    from lockenv.workflows.asked_places import Place
     from lockenv.workflows.project import Project
     from lockenv.workflows.scene import Scene
 
@@ -86,12 +94,50 @@ def outdated(scene: Scene, options: OutdatedOptions) -> OutdatedOutcome:
         newest = _listings(
             project, moved, Indexes(fetcher, indexes_of(project.manifest), project.root)
         )
+    known = Known(
+        former=former,
+        moved=moved,
+        listings=newest,
+        place=places_of(project.manifest, moved),
+        cache=scene.settings.cache_dir,
+        align=project.manifest.align,
+    )
     found = [
         row
         for name in (options.targets or names)
-        for row in (*_python(former, moved, name, newest), *_others(former, moved, name))
+        for row in _rows(known, project.manifest.requires_python, name)
     ]
-    return OutdatedOutcome(rows=tuple(_joined(found)), notes=notes)
+    return OutdatedOutcome(rows=tuple(_joined(found)), notes=(*notes, *_limits(project)))
+
+
+def _rows(known: Known, requires: SpecifierSet | None, name: str) -> Iterator[Row]:
+    """What is not the newest on one target, layer by layer."""
+    yield from _python(known, name)
+    interpreter = tuple(_interpreter(known, requires, name))
+    yield from interpreter
+    for row in _others(known, name):
+        if row.layer != "interpreter" or not interpreter:
+            yield row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """The lock as it is and as it could be, what the indexes list, and where the manifest asks."""
+
+    former: Lock
+    moved: Lock
+    listings: Mapping[tuple[str, str], Listing]
+    place: Place
+    cache: Path
+    align: str
+
+
+def _limits(project: Project) -> Iterator[str]:
+    """What holds every layer alike."""
+    manifest = project.manifest
+    if manifest.as_of:
+        where = project.place(key_origin(manifest, "as-of"))
+        yield f"nothing is newer than as-of = {manifest.as_of} ({where})"
 
 
 def _joined(rows: Sequence[Row]) -> Iterator[Row]:
@@ -117,18 +163,16 @@ def _listings(project: Project, moved: Lock, indexes: Indexes) -> dict[tuple[str
     return found
 
 
-def _python(
-    former: Lock, moved: Lock, name: str, listings: Mapping[tuple[str, str], Listing]
-) -> Iterator[Row]:
-    locked = next((target for target in moved.targets if target.name == name), None)
+def _python(known: Known, name: str) -> Iterator[Row]:
+    locked = _target(known.moved, name)
     if locked is None:
         return
-    before, after = entries_of(former, name), entries_of(moved, name)
+    before, after = entries_of(known.former, name), entries_of(known.moved, name)
     for package in after.values():
         old = before.get(package.name)
         if old is None or old.version is None or package.version is None:
             continue
-        listing = listings.get((package.name, package.index or ""))
+        listing = known.listings.get((package.name, package.index or ""))
         newest = _newest(listing) if listing else ""
         behind = bool(newest) and _version(newest) > _version(package.version)
         if old.version == package.version and not behind:
@@ -139,9 +183,13 @@ def _python(
             locked=old.version,
             possible=package.version,
             newest=newest if behind else "",
-            held_by=_holder(moved, locked, after, package, newest, listing) if behind else "",
+            held_by=_holder(known, locked, after, package, newest) if behind else "",
             targets=(name,),
         )
+
+
+def _target(lock: Lock, name: str) -> LockedTarget | None:
+    return next((target for target in lock.targets if target.name == name), None)
 
 
 def _version(text: str) -> Version:
@@ -161,16 +209,19 @@ def _newest(listing: Listing) -> str:
 
 
 def _holder(
-    moved: Lock,
+    known: Known,
     target: LockedTarget,
     packages: Mapping[str, LockedPackage],
     package: LockedPackage,
     newest: str,
-    listing: Listing | None,
 ) -> str:
     """Why the newest version was not taken, as far as one fact says it; else how to ask."""
-    lines = moved.request.get(target.name, ())
-    asks = [(root.selection, root.requirement) for root in roots(lines, target)]
+    listing = known.listings.get((package.name, package.index or ""))
+    lines = known.moved.request.get(target.name, ())
+    asks = [
+        (known.place(root.selection, str(root.requirement)), root.requirement)
+        for root in roots(lines, target)
+    ]
     asks += [("a constraint", one) for one in requirements(lines, "constraint")]
     asks += [
         (f"{one.name} {one.version}", parsed_requirement(text))
@@ -190,7 +241,61 @@ def _holder(
     wheels = [file.filename for file in files if file.is_wheel]
     if not any(_fits(one, tags) for one in wheels):
         return "it has no wheel for this target"
+    return _too_young(lines, files) or _beyond(known, target, package, newest)
+
+
+def _beyond(known: Known, target: LockedTarget, package: LockedPackage, newest: str) -> str:
+    """What holds a version that no ask, no Python and no wheel does: CUDA, or another target."""
+    lines = known.moved.request.get(target.name, ())
+    for line in recall_rejections(known.cache, lines, package.name, package.version or ""):
+        versions, _, reason = line.partition(": ")
+        if newest in versions.split():
+            return reason
+    others = [
+        one.name
+        for one in known.moved.targets
+        if one.name != target.name and _locked_at(known.moved, one.name, package)
+    ]
+    if known.align != "off" and others:
+        return f"one version is kept on every target (align), and {', '.join(others)} has this one"
     return f"lockenv lock -P {package.name}=={newest} says what"
+
+
+def _locked_at(lock: Lock, target: str, package: LockedPackage) -> bool:
+    other = entries_of(lock, target).get(package.name)
+    return other is not None and other.version == package.version
+
+
+def _too_young(lines: Sequence[str], files: Sequence[ListedFile]) -> str:
+    """Whether every file came after the time that the lock is bound to."""
+    for kind, told in (("as-of", "as-of is"), ("released-before", "minimum-release-age reaches")):
+        limit = single(lines, kind)
+        moment = parse_as_of(limit) if limit else ""
+        if moment and files and all((file.upload_time or "") > moment for file in files):
+            return f"it is of {files[0].upload_time}, {told} {limit}"
+    return ""
+
+
+def _interpreter(known: Known, requires: SpecifierSet | None, name: str) -> Iterator[Row]:
+    """An interpreter than which a newer one is known that the project admits."""
+    locked = _target(known.moved, name)
+    former = _target(known.former, name)
+    if locked is None or former is None or locked.python_source != "standalone":
+        return
+    newest = newest_build("", locked.platform, requires_python=requires)
+    if newest is None or _version(newest.version) <= _version(locked.python):
+        return
+    asked = single(known.moved.request.get(name, ()), "python")
+    place = known.place("interpreter", f"python {asked}")
+    yield Row(
+        layer="interpreter",
+        name="python",
+        locked=former.python,
+        possible=locked.python,
+        newest=newest.version,
+        held_by=f"{place} asks python {asked}" if asked else "lockenv lock -P python says what",
+        targets=(name,),
+    )
 
 
 def _admits(specifier: str, version: str) -> bool:
@@ -210,9 +315,9 @@ def _fits(filename: str, tags: frozenset[str]) -> bool:
     )
 
 
-def _others(former: Lock, moved: Lock, name: str) -> Iterator[Row]:
+def _others(known: Known, name: str) -> Iterator[Row]:
     """The layers whose newest is what ``lock --upgrade`` takes: the archives decide."""
-    for change in diff(former, moved).changes:
+    for change in diff(known.former, known.moved).changes:
         is_move = change.kind in {"up", "down", "changed", "rebuilt"}
         if is_move and name in change.targets and change.layer not in {"python", "target"}:
             yield Row(

@@ -333,12 +333,24 @@ def _relations(text: str) -> list[list[str]]:
         return []
 
 
+def _asked_anew(proposal: Proposal, key: PackageName) -> str:
+    """Why a pin moved that nothing was found to stand against: an ask chose another version."""
+    asked = proposal.requests.answers.get(key, ())
+    return f"you ask for {asked[0].text}" if asked else "a package that moved needs it"
+
+
 def _moved(
     former: _Former, proposal: Proposal, reasons: Mapping[PackageName, str]
 ) -> tuple[Move, ...]:
     """Former pins that another version took the place of."""
     return tuple(
-        Move(key[0], key[1], one.version, proposal.chosen[key].version, reasons.get(key, ""))
+        Move(
+            key[0],
+            key[1],
+            one.version,
+            proposal.chosen[key].version,
+            reasons.get(key) or _asked_anew(proposal, key),
+        )
         for key, one in sorted(former.pins.items())
         if key in proposal.chosen and proposal.chosen[key].version != one.version
     )
