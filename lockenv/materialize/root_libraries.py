@@ -30,8 +30,6 @@ _LIBRARY = re.compile(r"lib.*\.so(?!.*(?:\.dpkg-(?:new|tmp)|-gdb\.py)$)")
 _LEVELS = "glibc-hwcaps"
 #: Where the linker looks by itself: last in the cache.
 _BUILT_IN = ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/lib32", "/usr/lib32")
-#: `include` in ld.so.conf may name a file that includes it.
-_DEEPEST = 8
 
 
 def cache_libraries(root: Path) -> None:
@@ -40,7 +38,7 @@ def cache_libraries(root: Path) -> None:
         return
     seen: set[tuple[int, int]] = set()
     found: list[CachedLibrary] = []
-    for folder in [*_configured(root, "/etc/ld.so.conf"), *_BUILT_IN]:
+    for folder in [*_configured(root, "/etc/ld.so.conf", set()), *_BUILT_IN]:
         place = root / folder.lstrip("/")
         if not place.is_dir():
             continue
@@ -57,18 +55,19 @@ def cache_libraries(root: Path) -> None:
     cache.chmod(0o644)
 
 
-def _configured(root: Path, file: str, depth: int = 0) -> Iterator[str]:
-    """The folders that ld.so.conf(5) names, with what it includes."""
+def _configured(root: Path, file: str, known: set[str]) -> Iterator[str]:
+    """The folders that ld.so.conf(5) names, with what it includes; each file once."""
     place = root / file.lstrip("/")
-    if depth > _DEEPEST or not place.is_file():
+    if file in known or not place.is_file():
         return
+    known.add(file)
     for line in place.read_text("utf-8", "replace").splitlines():
         text = line.partition("#")[0].strip()
         verb, _, pattern = text.partition(" ")
         if verb == "include":
             whole = os.path.join(os.path.dirname(file), pattern.strip())  # noqa: PTH118, PTH120  text
             for included in sorted(root.glob(whole.lstrip("/"))):
-                yield from _configured(root, f"/{included.relative_to(root)}", depth + 1)
+                yield from _configured(root, f"/{included.relative_to(root)}", known)
         elif text.startswith("/"):
             # A type of library may follow, as in /lib=libc6.
             yield text.partition("=")[0].strip().rstrip("/")
