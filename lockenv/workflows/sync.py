@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockenv.errors import DriftError, HostError, IntegrityError
+from lockenv.errors import DriftError, HostError, InputError, IntegrityError
 from lockenv.host import fits, machine_here
 from lockenv.lockfile import target_of
 from lockenv.materialize import (
@@ -275,9 +275,18 @@ def refuse_stale(project: Project, lock: Lock) -> None:
 
 def venv_root(scene: Scene, project: Path, named: str | None) -> Path:
     """Where the environment stands: an option, ``LOCKENV_VENV``, or ``.venv`` of the project."""
-    if named:
-        return scene.directory / named
-    return project / (scene.settings.venv or ".venv")
+    root = scene.directory / named if named else project / (scene.settings.venv or ".venv")
+    for place in (project, root):
+        try:
+            str(place).encode()
+        except UnicodeEncodeError:
+            # An environment's scripts, its state and what build backends write hold both in UTF-8.
+            raise InputError(
+                "unusable-path",
+                f"{str(place)!a} is no UTF-8, as the paths in an environment must be",
+                fix="rename the folder",
+            ) from None
+    return root
 
 
 def _choice(scene: Scene, opened: Opened, options: SyncOptions, installed: Installed) -> Choice:

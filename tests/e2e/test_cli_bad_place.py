@@ -282,3 +282,16 @@ def test_many_commands_on_one_store_end_well(owner: User, tmp_path: Path) -> Non
     for user in (owner, *others):
         user.lockenv("check", "--env")
     owner.lockenv("cache", "verify")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a name may be any bytes")
+def test_a_place_that_is_no_text_takes_no_environment(owner: User) -> None:
+    odd = owner.folder.with_name(os.fsdecode(b"odd-\xff"))
+    owner.folder.rename(odd)
+    owner.folder = odd
+    owner.write("lockenv.lock", owner.lock_path.read_text())
+
+    answer = owner.lockenv("sync", status=2)
+
+    assert answer.slug == "unusable-path"
+    owner.lockenv("check")
