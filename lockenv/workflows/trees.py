@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from lockenv.host import first_byte_code
-from lockenv.materialize import list_tree, selection_texts, tree_key, write_shared
+from lockenv.materialize import Placer, list_tree, selection_texts, tree_key, write_shared
 from lockenv.workflows.registry import registered_digests
 from lockenv.workflows.seen import (
     CONSTANTS_NAME,
@@ -96,11 +96,24 @@ def _keep_tree(
         return False
     try:
         temporary.chmod(0o755)
+        if not found.shared and not _would_link(found, temporary):
+            return False  # each file is a private copy there, and costs no space: nothing to gain
         return _written(found, wanted, temporary, place)
     except OSError:
         return False  # a store that cannot be written costs time and nothing else
     finally:
         remove_tree(temporary)
+
+
+def _would_link(found: TreeList, folder: Path) -> bool:
+    """Whether files of the store come as hard links here, as those of a list do."""
+    if not found.placed:
+        return True
+    placer = Placer()
+    target = folder / ".way"
+    placer.place(found.placed[0][1], str(target), is_executable=False)
+    target.unlink()
+    return placer.used == "hardlink"
 
 
 def _written(found: TreeList, wanted: WantedEnvironment, temporary: Path, place: Path) -> bool:
