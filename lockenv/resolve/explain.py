@@ -16,7 +16,7 @@ from lockenv.resolve.search import Need
 from lockenv.values import dataclass, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 
     from lockenv.resolve.asked import Asked
     from lockenv.resolve.protocol import Candidate, Identifier, Rejected, Requirement
@@ -95,7 +95,7 @@ def explain(
     """
     trial = _Trial(error.asked, bounds)
     first = _clash(trial, error.asked, error.roots, error.refusal)
-    ways = _ways(trial, error.roots, first.roots, relax)
+    ways = tuple(_ways(trial, error.roots, first.roots, relax))
     if ways:
         return replace(first, ways=ways, minimal=trial.left >= 0)
     return _several(trial, error, first, relax)
@@ -139,12 +139,12 @@ def _several(
             alone = roots
             for other in clashes[number + 1 :]:
                 alone = _without_all(alone, other)
-            found = _ways(trial, alone, clash.roots, relax, most=1)
-            if not found:
+            way = next(_ways(trial, alone, clash.roots, relax), None)
+            if way is None:
                 ways = []
                 break
-            ways += found
-            roots = _replaced(roots, found[0].removed[0].origin, found[0].instead)
+            ways.append(way)
+            roots = _replaced(roots, way.removed[0].origin, way.instead)
         # That nothing clashes where nothing is asked for helps nobody.
         ways = [replace(way, pins=ways[-1].pins) for way in ways if roots]
     return replace(first, ways=tuple(ways), further=tuple(clashes[1:]), minimal=trial.left >= 0)
@@ -289,24 +289,19 @@ def _ways(
     roots: Sequence[Root],
     core: Sequence[Root],
     relax: Callable[[Root], Sequence[Root]] | None,
-    most: int | None = None,
-) -> tuple[Way, ...]:
-    found: list[Way] = []
+) -> Iterator[Way]:
+    """At most one way out for each origin of a clash; each costs searches only when it is asked."""
     for origin in _origins(core):
-        if most is not None and len(found) >= most:
-            break
         removed = tuple(root for root in roots if root.origin == origin)
         proposals: list[tuple[Root, ...]] = []
         if relax is not None:
-            proposals = [tuple(relax(root)) for root in removed]
-            proposals = [each for several in proposals for each in ((one,) for one in several)]
+            proposals = [(one,) for root in removed for one in relax(root)]
         for instead in [*proposals, ()]:
             changed = _replaced(roots, origin, instead)
             outcome = trial.outcome(changed)
             if isinstance(outcome, Resolution):
-                found.append(Way(removed=removed, instead=instead, pins=outcome.pins))
+                yield Way(removed=removed, instead=instead, pins=outcome.pins)
                 break
-    return tuple(found)
 
 
 def _replaced(roots: Sequence[Root], origin: Hashable, instead: Sequence[Root]) -> list[Root]:
