@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 
 from lockenv.errors import FaultsError, InputError
 from lockenv.formats.toml import locate, parse_toml
@@ -90,7 +89,7 @@ def _read(reading: Reading, tool: Document, described: Described) -> Manifest:
     root = tool.root
     file = next(iter(reading.files))
     project, package = _project(reading, tool, described.project)
-    name = canonicalize_name(project.name) if project.name else None
+    name = project.normal_name
     asked = read_asked(reading, tool, described, name)
     built = _only_a_build_tells(tool, project, asked)
     selector = Selector(
@@ -193,10 +192,11 @@ def _only_a_build_tells(tool: Document, project: Project, asked: Asked) -> tuple
     It then is a local source like another, built while locking.
     """
     is_built = "dependencies" in asked.dynamic and tool.root.flag("package") is not False
-    if not is_built or project.name is None:
+    name = project.normal_name
+    if not is_built or name is None:
         return ()
     file = next(iter(tool.reading.files))
-    own = Requirement(canonicalize_name(project.name))
+    own = Requirement(name)
     return (Ask(own, Origin(file, ("project", "dynamic"))),)
 
 

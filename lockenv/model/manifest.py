@@ -253,12 +253,22 @@ class Environment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """What ``[project]`` says about the project itself; None where it is dynamic or absent."""
+    """What ``[project]`` says about the project itself; None where it is dynamic or absent.
+
+    ``name`` is as it is written; `normal_name` as locks and indexes have it.
+    """
 
     name: str | None = None
     version: str | None = None
     dynamic: tuple[str, ...] = ()
     build_system: BuildSystem | None = None
+
+    @property
+    def normal_name(self) -> str | None:
+        """The name in normal form (PEP 503)."""
+        from packaging.utils import canonicalize_name  # noqa: PLC0415 - start-up: few ask for it
+
+        return None if self.name is None else canonicalize_name(self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

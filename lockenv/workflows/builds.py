@@ -244,10 +244,11 @@ class BuildEnvironments:
 
     def _own(self) -> Iterator[ToBuild]:
         manifest = self._question.project.manifest
-        if manifest.package and manifest.project.name:
+        name = manifest.project.normal_name
+        if manifest.package and name:
             asked = [ask.requirement.name for ask in manifest.dependencies]
             yield ToBuild(
-                name=manifest.project.name,
+                name=name,
                 version=None,
                 kind="editable",
                 system=manifest.project.build_system or LEGACY,

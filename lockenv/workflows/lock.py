@@ -120,7 +120,7 @@ def _follows_from_files(question: Question, new: Lock, options: LockOptions) -> 
     say, or where more than the lock is written.
     """
     manifest = question.project.manifest
-    own = {manifest.project.name} if manifest.package else set()
+    own = {manifest.project.normal_name} if manifest.package else set()
     return (
         options == replace(LockOptions(), dry_run=options.dry_run, strict=options.strict)
         and question.limits.released_before is None
@@ -294,7 +294,10 @@ def first_notes(project: Project, former: Lock | None) -> list[str]:
             f"only a build tells the extras of {name}: none is locked"
             f' (dependency-groups = {{ more = ["{name}[EXTRA]"] }} locks one)'
         )
-    if "dependencies" in manifest.project.dynamic and manifest.project.name not in manifest.sources:
+    if (
+        "dependencies" in manifest.project.dynamic
+        and manifest.project.normal_name not in manifest.sources
+    ):
         notes.append(
             f"only a build tells the dependencies of {manifest.project.name}:"
             " none is locked, since package = false"

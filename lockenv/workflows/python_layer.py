@@ -299,10 +299,11 @@ def _has_version(candidate: object) -> bool:
 
 def own_project_of(manifest: Manifest) -> OwnProject | None:
     """The project itself, where it is installed and so answers whoever asks for its name."""
-    if not manifest.package or manifest.project.name is None:
+    name = manifest.project.normal_name
+    if not manifest.package or name is None:
         return None
     return OwnProject(
-        name=canonicalize_name(manifest.project.name),
+        name=name,
         version=manifest.project.version,
         extras={
             canonicalize_name(extra): tuple(str(ask.requirement) for ask in asks)

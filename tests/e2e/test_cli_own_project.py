@@ -146,3 +146,14 @@ def test_what_is_not_installed_itself_can_be_had_from_the_index(
     user.lockenv("lock")
 
     assert own(user)["version"] == "0.9"
+
+
+def test_a_name_that_is_not_normalised_is_the_same_project(user: User, world: IndexServer) -> None:
+    project(user, world)
+    text = user.read("pyproject.toml").replace('name = "plug"', 'name = "Plug"', 1)
+    user.write("pyproject.toml", text)
+
+    user.lockenv("lock")
+
+    assert own(user)["directory"] == {"path": ".", "editable": True}
+    user.lockenv("check")
