@@ -37,6 +37,29 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     assert not [link for link in links if not (page.parent / link).exists()]
 
 
+@pytest.mark.parametrize(
+    "page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: str(page.name)
+)
+def test_the_readme_leads_to_every_page(page: Path) -> None:
+    assert f"](docs/{page.name})" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_variable_that_a_page_names_is_read_somewhere() -> None:
+    named = {
+        name
+        for page in PAGES
+        for name in re.findall(r"\bLOCKENV_[A-Z_]+", page.read_text(encoding="utf-8"))
+    }
+    sources = [
+        path.read_text(encoding="utf-8")
+        for folder in ("lockenv", "tests", "scripts")
+        for path in (ROOT / folder).rglob("*.py")
+        if path != Path(__file__)
+    ]
+
+    assert not [name for name in named if not any(name in text for text in sources)]
+
+
 @pytest.mark.parametrize("code", sorted(FINDING_CODES))
 def test_every_finding_code_has_its_page(code: str) -> None:
     page = ROOT / "docs" / "findings" / f"{code}.md"
