@@ -236,9 +236,19 @@ def facts_from_table(wheel: WheelFile) -> CandidateFacts | None:
         how = f"as read from {row.file}" if row else ""
     if row is None:
         return None
-    return side_facts(
-        wheel.package, facts_from_libraries(row.libraries, is_partial=row.partial, how=how)
-    )
+    facts = facts_from_libraries(row.libraries, is_partial=row.partial, how=how)
+    if row.sha256 != wheel.sha256 and _is_other_build(wheel.version, facts.majors):
+        return None
+    return side_facts(wheel.package, facts)
+
+
+def _is_other_build(version: str, majors: Iterable[int]) -> bool:
+    """Whether a local version says that a release's other wheels are no witnesses for this one."""
+    local = facts_from_version(version)
+    if local is None:
+        return False
+    known = set(majors)
+    return local.is_cpu_build or (bool(known) and known.isdisjoint(local.majors))
 
 
 def side_facts(package: str, facts: CandidateFacts) -> CandidateFacts:
@@ -253,6 +263,8 @@ def facts_from_range(wheel: WheelFile) -> CandidateFacts | None:
         return None
     # What was read from wheels is a machine's, and Linux's: torch for Windows is a CPU build.
     if row.machine is not None and "linux" not in wheel.platform:
+        return None
+    if _is_other_build(wheel.version, (row.major,) if row.major else ()):
         return None
     return CandidateFacts(
         majors=(row.major,) if row.major else (),

@@ -99,6 +99,8 @@ class Desk:
         said = [f for f in (by_version, pins, by_name) if f is not None]
         if table is not None:
             return combine(_believed(said, table))
+        if by_version is not None and by_version.is_cpu_build:
+            return combine(said)  # there is no CUDA in it to read
         span = facts_from_range(wheel)
         limit = effort if any(f.majors for f in said) else self._read_limit
         if effort < READ_LIMIT and _FAMILY.search(wheel.package):

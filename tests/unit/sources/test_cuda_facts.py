@@ -177,3 +177,19 @@ def test_what_linux_wheels_hold_says_nothing_of_windows() -> None:
     assert linux is not None
     assert linux.majors == (13,)
     assert found["win_amd64"] is None
+
+
+@pytest.mark.parametrize(
+    ("version", "majors"), [("2.13.0", (13,)), ("2.13.0+cpu", ()), ("2.13.0+cu126", (12,))]
+)
+def test_another_build_of_a_release_says_nothing_of_this_one(
+    version: str, majors: tuple[int, ...]
+) -> None:
+    name = f"torch-{version}-cp311-cp311-manylinux_2_28_x86_64.whl"
+    wheel = WheelFile(package="torch", version=version, file=name, sha256="0" * 64)
+
+    facts = Desk(None).facts(wheel, ())
+
+    assert facts.majors == majors
+    assert ("libcudart.so.13" in facts.needs) is (majors == (13,))
+    assert facts.is_cpu_build is version.endswith("+cpu")
