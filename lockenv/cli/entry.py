@@ -37,6 +37,10 @@ def _open_output() -> None:
 def _answered(arguments: "list[str]") -> int:
     question = question_of(arguments)
     status = remembered_status(arguments, question)
+    if status is None and question is not None:
+        from lockenv.cli.roaming import roaming_status  # noqa: PLC0415 - only then
+
+        status = roaming_status(question)
     if status is None:
         import gc  # noqa: PLC0415 - only then
 

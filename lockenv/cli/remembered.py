@@ -146,9 +146,7 @@ def remembered_status(arguments: "list[str]", question: "Question | None") -> "i
     except UNKNOWN:
         answer = None
     if answer is None:
-        from lockenv.cli.roaming import roaming_status  # noqa: PLC0415 - start-up
-
-        return roaming_status(question)
+        return None
     if answer.environment is None:
         return give(answer)
     from lockenv.workflows.variables import environment, find_program  # noqa: PLC0415 - start-up

@@ -15,8 +15,8 @@ from tomlkit.items import Array, InlineTable
 from lockenv.errors import InputError
 from lockenv.fields import nearest
 from lockenv.formats.toml import parse_toml
-from lockenv.manifest.edits import Where
 from lockenv.manifest.sections import with_key
+from lockenv.manifest.where import Where
 from lockenv.manifest.words import (
     PLACEHOLDERS,
     CredentialsError,

@@ -2,10 +2,11 @@
 
 from lockenv.settings.credentials import Credentials, read_credentials
 from lockenv.settings.mirrors import Mirrors, parse_prefix
-from lockenv.settings.reading import Settings, config_files, read_settings
+from lockenv.settings.reading import OCI, Settings, config_files, read_settings
 from lockenv.settings.registries import RegistryLogin, RegistryLogins, read_registry_logins
 
 __all__ = [
+    "OCI",
     "Credentials",
     "Mirrors",
     "RegistryLogin",

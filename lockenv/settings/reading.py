@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SYSTEM_CONFIG = Path("/etc/lockenv/config.toml")
+#: What the address of a registry's repository begins with, where files are kept by their hash.
+OCI = "oci://"
 _KEYS = ("mirrors", "proxy", "jobs", "link-mode", "shared-store", "ca-bundle")
 LINK_MODES = ("auto", "reflink", "hardlink", "copy")
 #: More connections at once than this trouble a server without making anything quicker.

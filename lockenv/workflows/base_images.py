@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from lockenv.errors import HostError, InputError, IntegrityError, UnavailableError
-from lockenv.formats.debian import parse_os_release, parse_status
 from lockenv.formats.oci import (
     DOCKER_INDEX_TYPE,
     INDEX_TYPE,
@@ -24,8 +23,8 @@ from lockenv.formats.oci import (
 from lockenv.lockfile import base_references
 from lockenv.materialize import Base, BaseFacts, BaseLayer, read_base
 from lockenv.model import LockedBaseImage, Wanted, parse_digest
-from lockenv.sources.debian import glibc_level, python_version
 from lockenv.values import asdict, dataclass, field, replace
+from lockenv.workflows.cell_base import CellBase
 from lockenv.workflows.registries import (
     open_places,
     platform_manifest,
@@ -42,52 +41,15 @@ if TYPE_CHECKING:
     from lockenv.formats.oci import ImageConfig, Manifest
     from lockenv.model import Digest, LockedTarget
     from lockenv.workflows.cells import Cell
+    from lockenv.workflows.question import Question
     from lockenv.workflows.registries import Place
     from lockenv.workflows.scene import Scene
-    from lockenv.workflows.solving import Question
 
 #: Registries serve few layers at a time well.
 _JOBS = 4
 #: Under which name facts are kept; another number for every change of their form.
 _KIND = "base-image-2"
 _CUDA_VERSION = re.compile(r"\d+(\.\d+)*")
-
-
-@dataclass(frozen=True, slots=True)
-class BasePackage:
-    """A package of Debian's that a base image has."""
-
-    name: str
-    version: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CellBase:
-    """What a cell's base image has: its packages (a dpkg status file) and its libraries."""
-
-    reference: str
-    facts: BaseFacts
-
-    @property
-    def packages(self) -> tuple[BasePackage, ...]:
-        """The installed packages."""
-        found = parse_status(self.facts.status.encode())
-        return tuple(BasePackage(name, version) for (name, _), version in sorted(found.items()))
-
-    @property
-    def release(self) -> Mapping[str, str]:
-        """What its os-release(5) says."""
-        return parse_os_release(self.facts.release)
-
-    @property
-    def python(self) -> str | None:
-        """The version of Debian's Python in it, or None without one."""
-        return python_version(self.packages)
-
-    @property
-    def glibc(self) -> str | None:
-        """The level of glibc that wheels can count on, or None without a libc6."""
-        return glibc_level(self.packages)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -30,7 +30,7 @@ from lockenv.values import dataclass, replace
 from lockenv.workflows.alignment import Steer
 from lockenv.workflows.cells import Root
 from lockenv.workflows.interpreters import interpreter_for
-from lockenv.workflows.python_layer import chosen_packages
+from lockenv.workflows.python_answer import chosen_packages
 from lockenv.workflows.to_build import (
     ToBuild,
     build_package,
@@ -53,9 +53,9 @@ if TYPE_CHECKING:
     from lockenv.workflows.build_steps import Workshop
     from lockenv.workflows.cells import Cell
     from lockenv.workflows.cuda_kit import Kit
-    from lockenv.workflows.python_layer import PythonAnswer, PythonLayer
+    from lockenv.workflows.python_answer import PythonAnswer
+    from lockenv.workflows.question import Question
     from lockenv.workflows.scene import Scene
-    from lockenv.workflows.solving import Question
 
 #: Since this version setuptools builds wheels without the package ``wheel``.
 _SETUPTOOLS_ALONE = Version("70.1")
@@ -83,6 +83,15 @@ def _kit(wanted: ToBuild, answer: PythonAnswer) -> Kit | None:
     return kit_for(wanted.tree, answer)
 
 
+class Solver(Protocol):
+    """Who searches for the members of a build environment."""
+
+    def solve_build(
+        self, cell: Cell, roots: tuple[Root, ...], steer: Steer, pins: Mapping[str, Pin]
+    ) -> PythonAnswer:
+        """A build environment of a cell: its own search, with pins of its own."""
+
+
 class BuildEnvironments:
     """The build environments of one ``lock``; each is solved once."""
 
@@ -101,13 +110,13 @@ class BuildEnvironments:
 
     # -- while the search runs ---------------------------------------------------------------------
 
-    def asker(self, layer: PythonLayer, cell: Cell) -> SdistMetadata:
+    def asker(self, solver: Solver, cell: Cell) -> SdistMetadata:
         """Who tells a cell's search what only a build knows."""
 
         def ask(name: str, tree: SourceTree) -> bytes:
             with self._turn:
                 try:
-                    return self._ask(layer, cell, name, tree)
+                    return self._ask(solver, cell, name, tree)
                 except NoSolutionError as error:
                     why = error.why[0].strip() if error.why else error.what
                     reason = f"its build environment has no solution ({why})"
@@ -115,7 +124,7 @@ class BuildEnvironments:
 
         return ask
 
-    def _ask(self, layer: PythonLayer, cell: Cell, name: str, tree: SourceTree) -> bytes:
+    def _ask(self, solver: Solver, cell: Cell, name: str, tree: SourceTree) -> bytes:
         wanted = ToBuild(
             name=name,
             version=None,
@@ -130,7 +139,7 @@ class BuildEnvironments:
         if key in self._metadata:
             return self._metadata[key]
         with self._opened(name):
-            cell, environment = self._runnable(layer, cell, wanted)
+            cell, environment = self._runnable(solver, cell, wanted)
             fact = self._fact(cell, environment, tree)
             kept = self._fetcher.recall(_METADATA, fact) if fact else None
             if kept is None:
@@ -167,14 +176,12 @@ class BuildEnvironments:
         python = minor_of(cell.target.python)
         return f"{tree.identity} {tree.subdirectory or ''} {digits} {python}"
 
-    def _runnable(
-        self, layer: PythonLayer, cell: Cell, wanted: ToBuild
-    ) -> tuple[Cell, Environment]:
+    def _runnable(self, solver: Solver, cell: Cell, wanted: ToBuild) -> tuple[Cell, Environment]:
         """An environment that runs on this machine: the cell's own, or one as like it as can be.
 
         Another platform's wheels do not run here; then the same versions for this one stand in.
         """
-        environment = self._environment(layer, cell, wanted)
+        environment = self._environment(solver, cell, wanted)
         here = PLATFORMS.get(machine_here().platform)
         names = [one.artifact.name for one in environment.build.packages]
         foreign = here is not None and here.name != cell.target.platform.name
@@ -183,7 +190,7 @@ class BuildEnvironments:
         target = replace(cell.target, platform=here, level=DEFAULT_LEVELS[here.libc])
         versions = {one.name: Version(one.version).public for one in environment.build.packages}
         cell = replace(cell, target=target)
-        return cell, self._environment(layer, cell, wanted, versions)
+        return cell, self._environment(solver, cell, wanted, versions)
 
     def _shop(self, cell: Cell, environment: Environment) -> Workshop:
         from lockenv.workflows.build_steps import Workshop  # noqa: PLC0415 - start-up
@@ -214,9 +221,7 @@ class BuildEnvironments:
 
     # -- what the lock holds -----------------------------------------------------------------------
 
-    def locked(
-        self, layer: PythonLayer, solved: Mapping[str, PythonAnswer]
-    ) -> tuple[LockedBuild, ...]:
+    def locked(self, solver: Solver, solved: Mapping[str, PythonAnswer]) -> tuple[LockedBuild, ...]:
         """The builds of everything that the cells must build, joined where they agree.
 
         Cells that were not solved keep what the former lock has for them.
@@ -227,7 +232,7 @@ class BuildEnvironments:
                 with self._turn, self._opened(wanted.name):
                     kit = _kit(wanted, answer)
                     environment = self._environment(
-                        layer, answer.cell, wanted, answer.versions, kit
+                        solver, answer.cell, wanted, answer.versions, kit
                     )
                 found.append((name, environment.build))
                 found += [(name, build) for build in environment.nested]
@@ -260,7 +265,7 @@ class BuildEnvironments:
 
     def _environment(
         self,
-        layer: PythonLayer,
+        solver: Solver,
         cell: Cell,
         wanted: ToBuild,
         runtime: Mapping[str, str] | None = None,
@@ -269,8 +274,8 @@ class BuildEnvironments:
         """The solved environment; ``runtime`` are the versions to be built against."""
         texts = build_roots(wanted.system)
         if kit is not None:
-            return self._solve(layer, cell, wanted, (*texts, *kit.texts), runtime or {}, kit)
-        environment = self._solve(layer, cell, wanted, texts, runtime or {})
+            return self._solve(solver, cell, wanted, (*texts, *kit.texts), runtime or {}, kit)
+        environment = self._solve(solver, cell, wanted, texts, runtime or {})
         more = self._asked_in_setup(cell, environment, wanted)
         members = {package.name: package.version for package in environment.build.packages}
         old = members.get("setuptools")
@@ -278,11 +283,11 @@ class BuildEnvironments:
             more = (*more, "wheel")
         if not more:
             return environment
-        return self._solve(layer, cell, wanted, (*texts, *more), runtime or {})
+        return self._solve(solver, cell, wanted, (*texts, *more), runtime or {})
 
     def _solve(
         self,
-        layer: PythonLayer,
+        solver: Solver,
         cell: Cell,
         wanted: ToBuild,
         texts: Sequence[str],
@@ -304,14 +309,14 @@ class BuildEnvironments:
             )
             steer = Steer(preferred=preferred, fixed=fixed)
             pins = {name: pin for name, pin in pins.items() if preferred[name] == pin.version}
-            answer = layer.solve_build(cell, roots, steer, pins)
+            answer = solver.solve_build(cell, roots, steer, pins)
             system = kit.system if kit is not None else ()
-            self._solved[key] = self._solved_environment(layer, answer, wanted, texts, system)
+            self._solved[key] = self._solved_environment(solver, answer, wanted, texts, system)
         return self._solved[key]
 
     def _solved_environment(
         self,
-        layer: PythonLayer,
+        solver: Solver,
         answer: PythonAnswer,
         wanted: ToBuild,
         texts: Sequence[str],
@@ -332,7 +337,7 @@ class BuildEnvironments:
         nested: list[LockedBuild] = []
         for inner in to_build(answer):
             with self._opened(inner.name):
-                environment = self._environment(layer, answer.cell, inner, answer.versions)
+                environment = self._environment(solver, answer.cell, inner, answer.versions)
             nested += [environment.build, *environment.nested]
         return Environment(joined([(answer.cell.name, build)])[0], tuple(nested))
 

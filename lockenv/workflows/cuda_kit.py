@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from lockenv.sources.python import SourceTree
     from lockenv.workflows.cells import Cell
-    from lockenv.workflows.python_layer import PythonAnswer
+    from lockenv.workflows.python_answer import PythonAnswer
 
 #: The archives of NVIDIA's that a lock names among its ``cuda-components``.
 ARCHIVES = "cuda:nvcc"

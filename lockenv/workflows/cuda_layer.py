@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
-from packaging.version import Version
 
 from lockenv.errors import FaultsError, NoSolutionError
 from lockenv.fields import Fault
@@ -41,8 +40,9 @@ from lockenv.sources.python import OWN, PYPI, PythonCandidate, needs_nvcc
 from lockenv.tables.cuda import drivers
 from lockenv.values import dataclass, replace
 from lockenv.workflows.cells import Root
+from lockenv.workflows.cuda_answer import CudaAnswer, Declared, Template, declared_for
 from lockenv.workflows.cuda_system import system_cuda
-from lockenv.workflows.python_layer import CudaUnsolvedError
+from lockenv.workflows.refusal import CudaUnsolvedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -50,12 +50,11 @@ if TYPE_CHECKING:
     from lockenv.fetch import StoreFetcher
     from lockenv.model import CudaComponent, CudaFacts, LockedTarget, Manifest
     from lockenv.resolve import Candidate, Event, Resolution
-    from lockenv.sources.cuda import CudaResolution
     from lockenv.sources.python import PythonSource
     from lockenv.workflows.cells import Cell
     from lockenv.workflows.project import Project
-    from lockenv.workflows.python_layer import PythonAnswer
-    from lockenv.workflows.solving import Question
+    from lockenv.workflows.python_answer import PythonAnswer
+    from lockenv.workflows.question import Question
 
 
 #: Which Debian package brings a part of a toolkit; all others come with the toolkit itself.
@@ -63,41 +62,10 @@ _DEBIAN = {"cudnn": "nvidia-cudnn", "nccl": "libnccl"}
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
-    """Where a requirement stands whose name follows the resolver."""
-
-    text: str
-    origin: Origin
-
-
-@dataclass(frozen=True, slots=True)
 class _Parts:
     """Where the parts of a toolkit are asked for."""
 
     origin: Origin
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declared:
-    """What holds for one cell: its merged declaration (False refuses CUDA), understood."""
-
-    cuda: Cuda | Literal[False] | None
-    fleet: Fleet | None
-    templates: tuple[tuple[str, Origin], ...] = ()
-
-    @property
-    def asks_for_cuda(self) -> bool:
-        """Whether CUDA has a part in the answer whatever packages are chosen."""
-        return bool(self.templates) or bool(self.fleet is not None and self.fleet.components)
-
-
-def declared_for(manifest: Manifest, cell: Cell) -> Declared:
-    """What a cell declares."""
-    if not can_have_cuda(cell.target.platform):
-        return Declared(cuda=None, fleet=None)
-    cuda = merge(manifest.cuda, cell.table.cuda)
-    fleet = read_fleet(cuda, cell.target.platform) if isinstance(cuda, Cuda) else None
-    return Declared(cuda=cuda, fleet=fleet, templates=cell.table.cuda_dependencies)
 
 
 def refuse_contradictions(project: Project, cells: Iterable[Cell]) -> None:
@@ -154,39 +122,6 @@ def _origin(manifest: Manifest, cell: Cell, cuda: Cuda, fault: Fault) -> Origin:
     if manifest.cuda is not None and isinstance(own, Cuda) and getattr(own, name, None) is None:
         writer = manifest.cuda
     return Origin(writer.origin.file, (*writer.origin.path, *keys))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CudaAnswer:
-    """What the search with CUDA learned beside the packages; ``needs`` as the lock writes it."""
-
-    found: CudaResolution
-    declared: Declared
-    needs: Mapping[str, str | tuple[str, ...]]
-
-    @property
-    def rejected(self) -> dict[tuple[str, str], list[str]]:
-        """Why newer versions of chosen packages were not taken: a line a reason, by choice."""
-        found: dict[tuple[str, str], list[str]] = {}
-        for name, chosen in sorted(self.found.versions.items()):
-            rows = {row.version: row for row in self.found.rejected.get(name, ())}
-            for attempt in self.found.closed:
-                for row in attempt.rejected.get(name, ()):
-                    # That it needs the major which was chosen is no reason against it.
-                    if not row.reason.startswith(f"needs CUDA {self.found.world.major} "):
-                        rows.setdefault(row.version, row)
-            newer = [row for row in rows.values() if _is_newer(row.version, chosen)]
-            newer.sort(key=lambda row: Version(row.version), reverse=True)
-            if newer:
-                found[name, chosen] = rejection_lines(name, newer)
-        return found
-
-
-def _is_newer(version: str, chosen: str) -> bool:
-    try:
-        return Version(version) > Version(chosen)
-    except ValueError:
-        return False
 
 
 def _unsolved(cell: Cell, error: NoCudaSolutionError, means: Means) -> CudaUnsolvedError:

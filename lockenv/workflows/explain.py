@@ -12,7 +12,7 @@ from lockenv.values import dataclass, field
 from lockenv.workflows.asked_places import places_of
 from lockenv.workflows.cuda_memory import recall_rejections
 from lockenv.workflows.locked_graph import OTHER_SELECTIONS, PYTHON, graph_of, locked_graph
-from lockenv.workflows.sync import open_locked
+from lockenv.workflows.opened import open_locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from lockenv.model import Lock
     from lockenv.workflows.asked_places import Place
     from lockenv.workflows.locked_graph import Arc, LockedGraph
+    from lockenv.workflows.opened import Opened
     from lockenv.workflows.scene import Scene
-    from lockenv.workflows.sync import Opened
 
 #: Longer chains than this are walked in circles.
 _LONGEST = 64

@@ -25,8 +25,8 @@ from lockenv.workflows.choice import choose
 from lockenv.workflows.environment import content_of
 from lockenv.workflows.export_image import runnable
 from lockenv.workflows.files import make_folder, read_text, write_atomically
+from lockenv.workflows.opened import open_locked
 from lockenv.workflows.selection import SILENT_SELECTION, AskedSelection
-from lockenv.workflows.sync import open_locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -13,7 +13,7 @@ from lockenv.sources.python import PYPI, PythonCandidate
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from lockenv.workflows.python_layer import PythonAnswer
+    from lockenv.workflows.python_answer import PythonAnswer
 
 
 def held_back_notes(

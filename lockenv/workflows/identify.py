@@ -9,7 +9,7 @@ from lockenv.host import machine_here
 from lockenv.model import LOCK_NAME
 from lockenv.workflows.choice import Choice, choose
 from lockenv.workflows.environment import content_of
-from lockenv.workflows.sync import open_locked
+from lockenv.workflows.opened import open_locked
 
 if TYPE_CHECKING:
     from lockenv.model import Lock

@@ -25,9 +25,9 @@ from lockenv.materialize import BuiltImage, BuiltLayer
 from lockenv.model import parse_digest
 from lockenv.tables.addresses import BUILDER_IMAGE
 from lockenv.workflows.environment import content_of
-from lockenv.workflows.image import choice_of
 from lockenv.workflows.image_deliver import find_engine
 from lockenv.workflows.image_inside import CACHE, PROJECT, STORE, WORK
+from lockenv.workflows.image_job import choice_of
 from lockenv.workflows.image_plan import fetch_for
 from lockenv.workflows.network import open_network
 from lockenv.workflows.project_files import project_files
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lockenv.model import LockedTarget
-    from lockenv.workflows.image import Job
+    from lockenv.workflows.image_job import Job
     from lockenv.workflows.scene import Scene
 
 _FAMILIES = {

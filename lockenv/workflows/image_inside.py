@@ -14,10 +14,10 @@ from lockenv.errors import LockenvError
 from lockenv.materialize import write_layout
 from lockenv.sandbox import choose_mode
 from lockenv.settings import Settings
-from lockenv.workflows.image import ImageOptions, Job, build_for, declared_image
+from lockenv.workflows.image_job import ImageOptions, Job, build_for, declared_image
+from lockenv.workflows.opened import open_locked
 from lockenv.workflows.project_files import listed_files
 from lockenv.workflows.scene import Scene
-from lockenv.workflows.sync import open_locked
 
 #: Where the host's folders are seen inside.
 WORK, STORE, PROJECT, CACHE = (

@@ -61,8 +61,8 @@ if TYPE_CHECKING:
     from lockenv.model import Image, LockedTarget
     from lockenv.workflows.build_steps import Workshop
     from lockenv.workflows.environment import Content
+    from lockenv.workflows.opened import Opened
     from lockenv.workflows.scene import Scene
-    from lockenv.workflows.sync import Opened
 
 T = TypeVar("T", LockedSystemPackage, ArchiveState, LockedBaseImage)
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from lockenv.materialize import BuiltImage, ProjectFile
     from lockenv.model import Digest, Image, Lock, LockedImage, LockedTarget
-    from lockenv.workflows.sync import Opened
+    from lockenv.workflows.opened import Opened
 
 
 def project_digest(files: Sequence[ProjectFile]) -> Digest:

@@ -20,7 +20,7 @@ from lockenv.sandbox import (
     run_in_root,
 )
 from lockenv.sandbox import shell_of as shell_in
-from lockenv.workflows.image import ImageOptions, building_mode, built_images
+from lockenv.workflows.image_job import ImageOptions, building_mode, built_images
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from lockenv.formats.oci import ImageConfig
     from lockenv.materialize import BuiltLayer
-    from lockenv.workflows.run import RunOptions
+    from lockenv.workflows.run_options import RunOptions
     from lockenv.workflows.scene import Scene
 
 #: Where the project lies in every image (contract 2.3).

@@ -12,7 +12,7 @@ from lockenv.errors import InputError, IntegrityError, UnavailableError
 from lockenv.formats.oci import parse_manifest
 from lockenv.materialize import check_image, check_recorded, image_of, open_image
 from lockenv.model import PLATFORMS
-from lockenv.workflows.image import (
+from lockenv.workflows.image_job import (
     ImageOptions,
     building_mode,
     built_images,
@@ -20,8 +20,8 @@ from lockenv.workflows.image import (
     declared_image,
 )
 from lockenv.workflows.image_record import project_digest, recorded_of
+from lockenv.workflows.opened import Opened
 from lockenv.workflows.project_files import project_files
-from lockenv.workflows.sync import Opened
 
 if TYPE_CHECKING:
     from lockenv.materialize import FoundImage

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from lockenv.model import LockedTarget, Manifest
     from lockenv.workflows.locked_graph import LockedGraph
+    from lockenv.workflows.opened import Opened
     from lockenv.workflows.scene import Scene
-    from lockenv.workflows.sync import Opened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,12 +22,13 @@ from lockenv.manifest import OTHER_INPUTS, set_sdist_policy, unread_inputs
 from lockenv.model import LOCK_NAME, Lock
 from lockenv.values import dataclass, field, replace
 from lockenv.workflows.cells import expand
-from lockenv.workflows.check import judged
 from lockenv.workflows.files import is_there, read_text, write_atomically
+from lockenv.workflows.judging import judged
 from lockenv.workflows.moved import moved_reasons
 from lockenv.workflows.moves import parse_moves, refuse_unknown, search_limits
 from lockenv.workflows.project import Project, read_project
-from lockenv.workflows.solving import Answer, Question, answered_by_former, search
+from lockenv.workflows.question import Question
+from lockenv.workflows.solving import Answer, answered_by_former, search
 
 if TYPE_CHECKING:
     from lockenv.fetch import Trail

@@ -19,8 +19,8 @@ from lockenv.lockfile import (
 from lockenv.manifest import parse_manifest
 from lockenv.model import LOCK_NAME, Lock
 from lockenv.values import dataclass
-from lockenv.workflows.check import own_findings
 from lockenv.workflows.files import read_text, write_atomically
+from lockenv.workflows.judging import own_findings
 from lockenv.workflows.lock import LockOptions, answer, ask
 from lockenv.workflows.project import MANIFESTS, Project, load_beside
 

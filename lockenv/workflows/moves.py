@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from lockenv.model import Manifest
+from lockenv.values import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from lockenv.model import Lock
+from datetime import datetime
+from typing import TYPE_CHECKING
+
 from lockenv.errors import InputError
 from lockenv.fields import nearest
 from lockenv.manifest import parse_age, parse_as_of
 from lockenv.model import LOCK_NAME
-from lockenv.values import dataclass, field
-from lockenv.workflows.python_layer import Limits
+from lockenv.values import field
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -21,6 +30,15 @@ if TYPE_CHECKING:
     from lockenv.model import Lock, Manifest
 
 _LAYERS = ("pypi", "deb", "cuda", "base")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What of time and builds a lock admits; times are RFC 3339 in UTC."""
+
+    as_of: str | None = None
+    released_before: str | None = None
+    allow_builds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

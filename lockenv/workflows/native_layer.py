@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from lockenv.workflows.assemble import Chosen
     from lockenv.workflows.cells import Cell
     from lockenv.workflows.project import Project
+    from lockenv.workflows.question import Question
     from lockenv.workflows.scene import Scene
-    from lockenv.workflows.solving import Question
 
 #: How many gaps a note lists before it only counts the others.
 _MOST_LINES = 12

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lockenv.errors import InputError
 from lockenv.fetch import JOBS, FetchOptions, Patience, open_fetcher
 from lockenv.model import Index
-from lockenv.settings import read_credentials
+from lockenv.settings import OCI, read_credentials
 from lockenv.values import replace
 from lockenv.workflows.indexes import indexes_of
 
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from lockenv.model import Manifest, Wanted
     from lockenv.settings import Mirrors
     from lockenv.workflows.scene import Scene
-
-
-#: What the address of a registry's repository begins with, where files are kept by their hash.
-OCI = "oci://"
 
 
 @contextmanager

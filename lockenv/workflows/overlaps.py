@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lockenv.model import Lock, Manifest
     from lockenv.resolve import Resolution
     from lockenv.workflows.contents import Contents
-    from lockenv.workflows.python_layer import PythonAnswer
+    from lockenv.workflows.python_answer import PythonAnswer
 
 CODE = "LE704"
 

@@ -9,29 +9,25 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from lockenv.errors import NoSolutionError
 from lockenv.formats.nvidia import debian_toolkit
 from lockenv.lockfile import artifact_for, entries_of, preferred_versions
-from lockenv.model import Cuda, DirectoryPin, LockedPackage, Manifest, SourceRule
-from lockenv.resolve import Identifier, UnsolvableError, resolve
+from lockenv.model import Cuda, Manifest, SourceRule
 from lockenv.resolve import Root as Asked
+from lockenv.resolve import UnsolvableError, resolve
 from lockenv.sources.python import (
-    OWN,
     PYPI,
     OwnProject,
     Pin,
     PythonCandidate,
     PythonRequest,
-    PythonRequirement,
     PythonSource,
-    pin,
 )
 from lockenv.tables.cuda_names import CUDA_PLATFORMS, is_mentioned
-from lockenv.values import dataclass, replace
+from lockenv.values import replace
 from lockenv.workflows.alignment import Steer
-from lockenv.workflows.assemble import Chosen
 from lockenv.workflows.contents import Contents
 from lockenv.workflows.indexes import indexes_of
+from lockenv.workflows.python_answer import PythonAnswer
 from lockenv.workflows.refusal import UnsolvedError
 
 if TYPE_CHECKING:
@@ -43,7 +39,9 @@ if TYPE_CHECKING:
     from lockenv.resolve import Event, Resolution
     from lockenv.workflows.builds import BuildEnvironments
     from lockenv.workflows.cells import Cell, Root
-    from lockenv.workflows.cuda_layer import CudaAnswer, CudaSolver
+    from lockenv.workflows.cuda_answer import CudaAnswer
+    from lockenv.workflows.cuda_layer import CudaSolver
+    from lockenv.workflows.moves import Limits
 
 
 class _Everything(Collection[str]):
@@ -60,43 +58,6 @@ class _Everything(Collection[str]):
 
 
 _EVERYTHING = _Everything()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What of time and builds a lock admits; times are RFC 3339 in UTC."""
-
-    as_of: str | None = None
-    released_before: str | None = None
-    allow_builds: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PythonAnswer:
-    """What the search for one cell chose."""
-
-    cell: Cell
-    source: PythonSource
-    resolution: Resolution
-    versions: Mapping[str, str]
-    cuda: CudaAnswer | None = None
-
-
-class CudaUnsolvedError(NoSolutionError):
-    """A cell has no answer with one CUDA; the ways out cost searches of their own, so they wait."""
-
-    def __init__(
-        self,
-        refusal: NoSolutionError,
-        causes: Iterable[str],
-        explain: Callable[[Callable[[Root], str]], NoSolutionError],
-    ) -> None:
-        super().__init__(refusal.slug, refusal.what, why=list(causes), fix=refusal.fix)
-        self._explain = explain
-
-    def explained(self, place: Callable[[Root], str]) -> NoSolutionError:
-        """The message for a person: what cannot be, why, and ways out that were each checked."""
-        return self._explain(place)
 
 
 class PythonLayer:
@@ -320,73 +281,3 @@ def rules_for(manifest: Manifest, table: str) -> dict[str, SourceRule]:
             if not rule.targets or table in rule.targets:
                 found.setdefault(canonicalize_name(name), rule)
     return found
-
-
-def chosen_packages(answer: PythonAnswer) -> list[Chosen]:
-    """What an answer amounts to, package by package; asks for sizes that the index did not say."""
-    reached = _selections(answer)
-    extras: dict[str, set[str]] = {}
-    for identifier in answer.resolution.pins:
-        if identifier.qualifier:
-            extras.setdefault(identifier.name, set()).add(identifier.qualifier)
-    found = []
-    for identifier, candidate in answer.resolution.pins.items():
-        if identifier.qualifier or not isinstance(candidate, PythonCandidate):
-            continue
-        if candidate.release.kind == OWN:
-            continue
-        active = frozenset(extras.get(identifier.name, ()))
-        metadata = answer.source.metadata(candidate.release)
-        found.append(
-            Chosen(
-                package=replace(pin(answer.source, candidate.release), extras=()),
-                requires=metadata.requires_dist,
-                extras=active,
-                selections=frozenset(reached[identifier.name]),
-            )
-        )
-    own = answer.source.own
-    if own is not None:
-        found.append(
-            Chosen(
-                package=LockedPackage(
-                    name=own.name, directory=DirectoryPin(path=".", editable=True)
-                ),
-                requires=own.metadata.requires_dist,
-                extras=frozenset(extras.get(own.name, ())),
-                selections=frozenset({"project", *reached.get(own.name, ())}),
-            )
-        )
-    return found
-
-
-def _selections(answer: PythonAnswer) -> dict[str, set[str]]:
-    """The selections of the project that reach each name."""
-    reached: dict[str, set[str]] = {}
-    edges = answer.resolution.edges
-    by_selection: dict[str, list[Identifier]] = {}
-    for root in answer.cell.roots:
-        for asked in answer.source.asked(root.ask.requirement):
-            by_selection.setdefault(root.selection, []).append(asked.identifier)
-    for selection, starts in by_selection.items():
-        for identifier in _closure(starts, edges):
-            reached.setdefault(identifier.name, set()).add(selection)
-    return reached
-
-
-def _closure(
-    starts: Iterable[Identifier], edges: Mapping[Identifier, tuple[object, ...]]
-) -> set[Identifier]:
-    seen: set[Identifier] = set()
-    waiting = list(starts)
-    while waiting:
-        identifier = waiting.pop()
-        if identifier in seen:
-            continue
-        seen.add(identifier)
-        waiting += [
-            requirement.identifier
-            for requirement in edges.get(identifier, ())
-            if isinstance(requirement, PythonRequirement)
-        ]
-    return seen

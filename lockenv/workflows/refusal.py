@@ -88,6 +88,23 @@ class UnsolvedError(NoSolutionError):
         ]
 
 
+class CudaUnsolvedError(NoSolutionError):
+    """A cell has no answer with one CUDA; the ways out cost searches of their own, so they wait."""
+
+    def __init__(
+        self,
+        refusal: NoSolutionError,
+        causes: Iterable[str],
+        explain: Callable[[Callable[[Root], str]], NoSolutionError],
+    ) -> None:
+        super().__init__(refusal.slug, refusal.what, why=list(causes), fix=refusal.fix)
+        self._explain = explain
+
+    def explained(self, place: Callable[[Root], str]) -> NoSolutionError:
+        """The message for a person: what cannot be, why, and ways out that were each checked."""
+        return self._explain(place)
+
+
 def _to_the_point(explanation: Explanation) -> Explanation:
     """With only those of the versions that were refused that would have answered."""
     return replace(

@@ -14,33 +14,20 @@ from packaging.utils import canonicalize_name
 
 from lockenv.errors import InputError
 from lockenv.materialize import make_own, read_installed, shared_among
-from lockenv.values import dataclass
-from lockenv.workflows.selection import SILENT_SELECTION, AskedSelection
-from lockenv.workflows.sync import SyncOptions, open_locked, sync, venv_root
+from lockenv.workflows.opened import open_locked
+from lockenv.workflows.sync import SyncOptions, sync, venv_root
 from lockenv.workflows.variables import environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from lockenv.workflows.run_options import RunOptions
     from lockenv.workflows.scene import Scene
     from lockenv.workflows.sync import SyncOutcome
 
 #: What a shell says for a program that is there but not executable, and for one that is not there.
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """What to run, and where: in an image, ``image_name`` may say which of the manifest's."""
-
-    words: tuple[str, ...]
-    selection: AskedSelection = SILENT_SELECTION
-    sync: bool = True
-    venv: str | None = None
-    writable: tuple[str, ...] = ()
-    in_image: bool = False
-    image_name: str | None = None
 
 
 def user_shell(*, in_image: bool = False) -> tuple[str, ...]:

@@ -11,9 +11,8 @@ from lockenv.errors import InputError
 from lockenv.fetch import JOBS, FetchOptions, shelf_path
 from lockenv.fetch.shelves import HttpShelf, RegistryShelf
 from lockenv.formats.oci import Descriptor, Manifest, describe, render_manifest
-from lockenv.settings import read_credentials
+from lockenv.settings import OCI, read_credentials
 from lockenv.workflows.files import copy_whole
-from lockenv.workflows.network import OCI
 from lockenv.workflows.registries import open_registry, reference_of
 
 if TYPE_CHECKING:

@@ -20,23 +20,20 @@ from lockenv.lockfile import (
 )
 from lockenv.model import Lock
 from lockenv.resolve import render_event
-from lockenv.values import dataclass, field, replace
+from lockenv.values import dataclass, replace
 from lockenv.workflows.alignment import Difference, Solve, Steer, solve_aligned
 from lockenv.workflows.assemble import Chosen, locked_packages, with_untouched
 from lockenv.workflows.builds import BuildEnvironments
 from lockenv.workflows.cells import locked_target
-from lockenv.workflows.check import drift
 from lockenv.workflows.files import unwritable
 from lockenv.workflows.held_back import held_back_notes
+from lockenv.workflows.judging import drift
 from lockenv.workflows.local_sources import local_lines
 from lockenv.workflows.network import open_network
 from lockenv.workflows.overlaps import overlap_notes
-from lockenv.workflows.python_layer import (
-    CudaUnsolvedError,
-    PythonLayer,
-    chosen_packages,
-)
-from lockenv.workflows.refusal import UnsolvedError
+from lockenv.workflows.python_answer import chosen_packages
+from lockenv.workflows.python_layer import PythonLayer
+from lockenv.workflows.refusal import CudaUnsolvedError, UnsolvedError
 from lockenv.workflows.system_layer import (
     SystemAnswer,
     agreed_with_cuda,
@@ -58,36 +55,11 @@ if TYPE_CHECKING:
         LockedTarget,
     )
     from lockenv.resolve import Event
-    from lockenv.workflows.base_images import CellBase
     from lockenv.workflows.cells import Cell, Root
-    from lockenv.workflows.moves import Moves
     from lockenv.workflows.project import Project
-    from lockenv.workflows.python_layer import Limits, PythonAnswer
+    from lockenv.workflows.python_answer import PythonAnswer
+    from lockenv.workflows.question import Question
     from lockenv.workflows.scene import Scene
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """One ``lock``, before anything was asked of the world.
-
-    ``asked_targets`` are the cells to solve; None means all. ``bases`` are the base images that
-    cells build on, once they are known.
-    """
-
-    project: Project
-    cells: tuple[Cell, ...]
-    former: Lock | None
-    moves: Moves
-    limits: Limits
-    asked_targets: frozenset[str] | None = None
-    strict: bool = False
-    explain: bool = False
-    trace: str | None = None
-    bases: Mapping[str, CellBase] = field(default_factory=dict)
-
-    def is_solved(self, cell: Cell) -> bool:
-        """Whether this cell is asked again."""
-        return self.asked_targets is None or cell.name in self.asked_targets
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from lockenv.workflows.choice import choose_target
 from lockenv.workflows.environment import wanted_file, wanted_interpreter
 from lockenv.workflows.files import copy_whole, read_text
 from lockenv.workflows.network import open_network
+from lockenv.workflows.opened import open_locked
 from lockenv.workflows.registry import registered_digests
-from lockenv.workflows.sync import open_locked
 from lockenv.workflows.trees import TREES, prune_trees
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockenv.errors import DriftError, HostError, InputError, IntegrityError
+from lockenv.errors import HostError, InputError
 from lockenv.host import fits, machine_here
 from lockenv.lockfile import target_of
 from lockenv.materialize import (
@@ -23,7 +23,6 @@ from lockenv.materialize import (
     without,
     write_venv,
 )
-from lockenv.model import LOCK_NAME
 from lockenv.values import dataclass, replace
 from lockenv.workflows.build_steps import unpack_all
 from lockenv.workflows.building import (
@@ -33,14 +32,13 @@ from lockenv.workflows.building import (
     installed_package,
     workshop,
 )
-from lockenv.workflows.check import contradictions, drift
 from lockenv.workflows.choice import Choice, choose
 from lockenv.workflows.cuda_notes import later_notes, loading_notes, touches_cuda
 from lockenv.workflows.environment import Content, content_of, wanted_file, wanted_package
 from lockenv.workflows.interpreters import interpreter_for, is_path, still_answers
 from lockenv.workflows.network import open_network
+from lockenv.workflows.opened import Opened, open_locked
 from lockenv.workflows.overlaps import overlaps_locked
-from lockenv.workflows.project import find_project, read_lock, read_project
 from lockenv.workflows.registry import (
     forget_damage,
     is_damaged,
@@ -54,7 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lockenv.materialize import Installed, Plan
-    from lockenv.model import Digest, Finding, Lock, Manifest
+    from lockenv.model import Digest, Finding, Lock
     from lockenv.workflows.build_steps import Workshop
     from lockenv.workflows.project import Project
     from lockenv.workflows.scene import Scene
@@ -98,15 +96,6 @@ class SyncOutcome:
     summary: str
     seen: str = ""
     asks_host: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
-    """A project as ``sync`` needs it: the manifest is not read with ``--frozen``."""
-
-    root: Path
-    lock: Lock
-    manifest: Manifest | None
 
 
 def sync(scene: Scene, options: SyncOptions) -> SyncOutcome:
@@ -230,47 +219,6 @@ def _without_damage(scene: Scene, root: Path, wanted: WantedEnvironment) -> Inst
                 store.discard(package.digest)
         distrust(root, names)
     return read_installed(root)
-
-
-def open_locked(scene: Scene, *, frozen: bool = False) -> Opened:
-    """The lock of the project, refused where it no longer answers the manifest."""
-    if frozen:
-        folder, _ = find_project(scene.directory)
-        lock, text = read_lock(folder)
-        refuse_broken(lock, text)
-        return Opened(root=folder, lock=lock, manifest=None)
-    project = read_project(scene.directory)
-    lock, text = read_lock(project.root)
-    refuse_broken(lock, text)
-    refuse_stale(project, lock)
-    return Opened(root=project.root, lock=lock, manifest=project.manifest)
-
-
-def refuse_broken(lock: Lock, text: str) -> None:
-    """`IntegrityError` where the lock contradicts itself: nothing is made from it."""
-    findings = contradictions(lock, text)
-    if not findings:
-        return
-    first, *others = findings
-    raise IntegrityError(
-        first.code,
-        first.message,
-        why=[f"{finding.code}: {finding.message}" for finding in others[:8]],
-        fix=f"git restore {LOCK_NAME}, or lockenv lock",
-    )
-
-
-def refuse_stale(project: Project, lock: Lock) -> None:
-    """`DriftError` with the findings where the lock does not answer the manifest."""
-    findings = [finding for finding in drift(project, lock) if finding.severity == "error"]
-    if not findings:
-        return
-    raise DriftError(
-        "stale-lock",
-        f"{LOCK_NAME} no longer answers {project.manifest.file}",
-        why=[f"{finding.code}: {finding.message}" for finding in findings[:8]],
-        fix="lockenv lock, then sync again (or --frozen, to take the lock as it is)",
-    )
 
 
 def venv_root(scene: Scene, project: Path, named: str | None) -> Path:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from lockenv.model import ArchiveState, LockedSystemPackage, Manifest, System
     from lockenv.sources.debian import Kept, LockedSystem, World
     from lockenv.workflows.cells import Cell
+    from lockenv.workflows.question import Question
     from lockenv.workflows.scene import Scene
-    from lockenv.workflows.solving import Question
 
 #: What Debian's own Python is made of, for a target that takes it.
 _PYTHON = "python3"
@@ -155,7 +155,7 @@ def _admits(question: Question, cell: Cell, system: System) -> Callable[[str, st
     """Which versions a target's CUDA leaves out; only archives apart from Debian's name one."""
     if not system.archives:
         return None
-    from lockenv.workflows.cuda_layer import declared_for  # noqa: PLC0415 - start-up: few have CUDA
+    from lockenv.workflows.cuda_answer import declared_for  # noqa: PLC0415 - start-up: few have CUDA
     from lockenv.workflows.cuda_system import admits_majors  # noqa: PLC0415 - likewise
 
     if cell.cuda_major is not None:

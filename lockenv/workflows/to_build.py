@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from lockenv.model import BuildSystem, Lock, LockedBuild, LockedPackage
     from lockenv.sources.python import Release, SourceTree
-    from lockenv.workflows.python_layer import PythonAnswer
+    from lockenv.workflows.python_answer import PythonAnswer
 
 #: What backends ask for in their ``get_requires_for_build_*`` hooks, beyond ``requires`` (read from
 #: their sources). Their answers depend on the machine that is asked, a lock must not: so they are

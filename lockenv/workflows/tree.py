@@ -11,7 +11,7 @@ from lockenv.workflows.asked_places import places_of
 from lockenv.workflows.choice import choose_target
 from lockenv.workflows.explain import Explained, unknown
 from lockenv.workflows.locked_graph import BASE, CUDA, INTERPRETER, SYSTEM, locked_graph
-from lockenv.workflows.sync import open_locked
+from lockenv.workflows.opened import open_locked
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence

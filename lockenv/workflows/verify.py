@@ -8,8 +8,9 @@ from lockenv.errors import LockenvError, UnavailableError
 from lockenv.lockfile import Places, origins
 from lockenv.model import LOCK_NAME, Finding, Lock
 from lockenv.values import dataclass, field, replace
-from lockenv.workflows.check import judged, lock_findings, status_of, worst
+from lockenv.workflows.check import lock_findings
 from lockenv.workflows.difference import lock_at
+from lockenv.workflows.judging import judged, status_of, worst
 from lockenv.workflows.network import open_network
 from lockenv.workflows.project import place_in_repository, read_project
 from lockenv.workflows.verify_entries import Asked, entries_to_ask

@@ -168,6 +168,30 @@ def test_a_room_imports_only_lower_floors_and_enters_by_the_door(file: Path) -> 
     assert not wrong
 
 
+def _module(file: Path) -> str:
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    """Neither late nor for types alone: who reads a file needs to know only what lies below it."""
+    modules = {_module(file) for file in FILES}
+    below: dict[str, set[str]] = {}
+    for file in FILES:
+        names = {
+            f"{found.module}.{name}" if f"{found.module}.{name}" in modules else found.module
+            for found in _imports(file)
+            for name in found.names or ("",)
+        }
+        below[_module(file)] = (names & modules) - {_module(file)}
+
+    # What imports nothing that is left goes; what then stays is in a circle, or leads to one.
+    while gone := {module for module, names in below.items() if not names}:
+        below = {module: names - gone for module, names in below.items() if module not in gone}
+
+    assert not below
+
+
 @pytest.mark.parametrize("file", ROOM_FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
 def test_a_pure_room_meets_no_world(file: Path) -> None:
     if _room(file) not in PURE:

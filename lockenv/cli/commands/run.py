@@ -48,7 +48,8 @@ def command(
     invocation.runs_command = True
     from lockenv.cli.memory import keep_sync  # noqa: PLC0415 - start-up
     from lockenv.workflows.files import witnessed  # noqa: PLC0415 - start-up
-    from lockenv.workflows.run import RunOptions, run  # noqa: PLC0415 - start-up
+    from lockenv.workflows.run import run  # noqa: PLC0415 - start-up
+    from lockenv.workflows.run_options import RunOptions  # noqa: PLC0415 - start-up
 
     options = RunOptions(
         selection=asked_selection(selection),

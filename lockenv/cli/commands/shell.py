@@ -32,7 +32,8 @@ def command(
 ) -> int:
     """Sync, then start your shell in the environment; leave it with `exit`."""
     invocation.runs_command = True
-    from lockenv.workflows.run import RunOptions, run, user_shell  # noqa: PLC0415 - start-up
+    from lockenv.workflows.run import run, user_shell  # noqa: PLC0415 - start-up
+    from lockenv.workflows.run_options import RunOptions  # noqa: PLC0415 - start-up
 
     options = RunOptions(
         selection=asked_selection(selection),

@@ -8,7 +8,7 @@ from lockenv.sources.debian.external import (
     check_external,
     external_packages,
 )
-from lockenv.sources.debian.lock import Kept, SystemRequest, lock_system
+from lockenv.sources.debian.lock import Kept, lock_system
 from lockenv.sources.debian.places import addresses, wanted_package
 from lockenv.sources.debian.record import (
     LockedSystem,
@@ -19,6 +19,7 @@ from lockenv.sources.debian.record import (
 )
 from lockenv.sources.debian.signatures import Keyring, Signed, verify_signed
 from lockenv.sources.debian.suites import World
+from lockenv.sources.debian.system_request import SystemRequest
 
 __all__ = [
     "ExternalPackage",

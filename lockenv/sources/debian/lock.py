@@ -12,44 +12,22 @@ from lockenv.sources.debian.explain import unsolved
 from lockenv.sources.debian.indexes import open_indexes
 from lockenv.sources.debian.proposal import Proposal, Question, propose
 from lockenv.sources.debian.record import LockedSystem, Move, record
-from lockenv.sources.debian.requests import parse_asked, where
+from lockenv.sources.debian.requests import parse_asked
 from lockenv.sources.debian.suites import open_suites, reopen, suites_of
 from lockenv.sources.debian.universe import Listed, Standing, Universe
 from lockenv.values import dataclass, field, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from lockenv.model import LockedSystemPackage, Origin, Progress, System, SystemPackage
+    from lockenv.model import LockedSystemPackage, Progress
     from lockenv.sources.debian.requests import Asked
     from lockenv.sources.debian.suites import OpenSuite, Suite, World
+    from lockenv.sources.debian.system_request import SystemRequest
     from lockenv.sources.debian.universe import PackageName
 
 #: Each round frees at least one former pin; more rounds than this mean that all should be free.
 _MOST_ROUNDS = 40
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SystemRequest:
-    """What one target asks of the system layer.
-
-    ``packages`` are ``system.packages`` and what the target adds; ``native_libraries`` are those
-    that wheels turned out to need; ``interpreter`` are those that make the target's Python.
-    ``base`` is the dpkg status file of a base image, whose packages count as installed; None means
-    that the minimal base system is locked too. ``admits`` says of a name and version whether the
-    target can have it; None means that it can have all. ``place`` tells where something was asked,
-    for messages.
-    """
-
-    target: str
-    system: System
-    architecture: str
-    packages: tuple[SystemPackage, ...] = ()
-    native_libraries: tuple[SystemPackage, ...] = ()
-    interpreter: tuple[SystemPackage, ...] = ()
-    base: bytes | None = None
-    admits: Callable[[str, str], bool] | None = None
-    place: Callable[[Origin], str] = where
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

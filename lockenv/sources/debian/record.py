@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from lockenv.model import ArchiveState
-    from lockenv.sources.debian.lock import SystemRequest
     from lockenv.sources.debian.options import Choice
     from lockenv.sources.debian.proposal import Proposal
+    from lockenv.sources.debian.system_request import SystemRequest
     from lockenv.sources.debian.universe import Listed
 
 #: Source packages of NVIDIA's driver, in Debian (also for older branches) and Ubuntu.

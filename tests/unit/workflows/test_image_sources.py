@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lockenv.values import replace
 from lockenv.workflows.image_plan import apt_sources
-from lockenv.workflows.sync import Opened
+from lockenv.workflows.opened import Opened
 from tests.support.locks import small_lock
 
 if TYPE_CHECKING:
