@@ -60,6 +60,8 @@ class Search:
         self._met = 0  # how many names had to be there so far
         self._lost: dict[Identifier, int] = {}  # how often others stood in the way of a name
         self._early: set[Identifier] = set()  # those that are settled before others for that
+        # Per name that stood in the way of others: those others, which are settled before it.
+        self._after: dict[Identifier, set[Identifier]] = {}
 
     @property
     def rounds(self) -> int:
@@ -91,6 +93,7 @@ class Search:
             self._met = 0
             self._lost.clear()
             self._early.clear()
+            self._after.clear()
 
     def _run(self) -> dict[Identifier, Candidate] | Refusal | None:
         """What `run` says, or None if it has to start again."""
@@ -146,15 +149,32 @@ class Search:
         return min(found, key=self._urgency) if found else None
 
     def _urgency(self, name: int) -> tuple[int, int]:
-        """Forced names first, then those put early, what may be left out last; else as met."""
+        """Forced names first, then those put early, then as met; then those that have to wait.
+
+        What may be left out comes last.
+        """
         entry = self._known.entries[name]
+        identifier = entry.shelf.identifier
         if self._known.trail.settled(name):
             rank = 0
         elif entry.shelf.optional:
+            rank = 4
+        elif self._waits(identifier):
             rank = 3
         else:
-            rank = 1 if entry.shelf.identifier in self._early else 2
+            rank = 1 if identifier in self._early else 2
         return rank, entry.met
+
+    def _waits(self, identifier: Identifier) -> bool:
+        """Whether a name in whose way this one stood is not settled yet.
+
+        It may not even be met: whoever asks for it is settled before this name too then.
+        """
+        trail, numbers = self._known.trail, self._known.numbers
+        return any(
+            other not in numbers or not trail.settled(numbers[other])
+            for other in self._after.get(identifier, ())
+        )
 
     def _settle(self, name: int) -> Clause | None:
         """Settle a name on its best candidate, if what that asks for allows; a broken clause."""
@@ -212,6 +232,9 @@ class Search:
         if self._lost[identifier] < _PATIENCE:
             return False
         self._early.add(identifier)
+        for level in against:
+            stood = self._identifier(self._known.trail.chosen[level - 1])
+            self._after.setdefault(stood, set()).add(identifier)
         self._trace("early", identifier, "others stood in its way")
         self._known.trail.jump(min(against) - 1)
         return True

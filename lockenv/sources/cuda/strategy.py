@@ -238,7 +238,7 @@ def _within(ask: CudaAsk, means: Means, best: Attempt | None) -> Mapping[str, fr
 def _holds(verdict: Verdict) -> bool:
     return (
         len(verdict.majors) < 2
-        and not verdict.collisions
+        and not any(one.harmful for one in verdict.collisions)
         and not verdict.excluded
         and not _foreign(verdict)
     )

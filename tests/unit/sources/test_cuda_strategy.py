@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import pytest
 
 from lockenv.errors import GaveUpError
@@ -11,12 +14,16 @@ from lockenv.sources.cuda import (
     lock_facts,
     needed_facts,
     read_fleet,
+    resolve_with_cuda,
     unprovided_lines,
 )
 from tests.support.cuda_worlds import CudaWorld, declared
 from tests.support.elves import elf, fatbin
 
 from lockenv.model import PLATFORMS  # isort: skip
+
+if TYPE_CHECKING:
+    from lockenv.resolve import Resolution
 
 
 def runtime(world: CudaWorld) -> None:
@@ -297,6 +304,28 @@ def test_packages_without_cuda_are_one_attempt_and_say_nothing() -> None:
         )
         == {}
     )
+
+
+def test_stray_files_that_two_wheels_write_are_no_reason_to_search_again() -> None:
+    world = CudaWorld()
+    for name in ("one", "other"):
+        files = {f"{name}/__init__.py": b"", "test/__init__.py": name.encode()}
+        world.publish(name, "1.0", platform="any", files=files)
+    plain = world.means().solve(
+        {"pypi": world}, [*world.roots("one", ""), *world.roots("other", "")]
+    )
+    searched: list[object] = []
+
+    def solve(sources: object, roots: object) -> Resolution:
+        searched.append((sources, roots))
+        return plain
+
+    found = resolve_with_cuda(
+        replace(world.ask("one", "other"), plain=plain), replace(world.means(), solve=solve)
+    )
+
+    assert found.verdict.collisions
+    assert searched == []
 
 
 def test_a_bound_that_was_hit_is_never_called_no_solution() -> None:
