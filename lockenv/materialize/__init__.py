@@ -27,7 +27,9 @@ from lockenv.materialize.image_read import FoundImage, image_of, open_image
 from lockenv.materialize.image_rules import NORMALISATION
 from lockenv.materialize.image_write import (
     image_index,
+    is_archive,
     manifest_descriptor,
+    takes_layout,
     top_digest,
     write_archive,
     write_layout,
@@ -130,6 +132,7 @@ __all__ = [
     "files_of",
     "image_index",
     "image_of",
+    "is_archive",
     "is_current",
     "key_of",
     "layout_of",
@@ -150,6 +153,7 @@ __all__ = [
     "selection_texts",
     "shared_among",
     "skeleton_of",
+    "takes_layout",
     "top_digest",
     "tree_key",
     "using_root",

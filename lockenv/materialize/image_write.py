@@ -6,7 +6,9 @@ The tar is both at once: an OCI archive, and what `docker load` reads, since the
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import shutil
 from typing import TYPE_CHECKING
 
@@ -38,6 +40,13 @@ if TYPE_CHECKING:
 #: OCI's annotation for the name of an image in a layout, and containerd's for its full name.
 _NAME = "org.opencontainers.image.ref.name"
 _FULL_NAME = "io.containerd.image.name"
+#: What lies in a layout (image-layout specification, "Content").
+_LAYOUT_NAMES = {"blobs", "index.json", "oci-layout"}
+#: What a write that was killed left behind.
+_PARTIAL = re.compile(r"\..*\.\d+\.part")
+#: The name of an archive's first member, padded to the header's next field (POSIX ustar).
+_ARCHIVE_HEAD = re.compile(rb"(?:oci-layout|blobs/(?:sha256/(?:[0-9a-f]{64})?)?)\0{3}")
+_HEAD = 100
 
 
 def manifest_descriptor(image: BuiltImage) -> Descriptor:
@@ -65,14 +74,44 @@ def top_digest(images: Sequence[BuiltImage]) -> str:
     return describe(INDEX_TYPE, image_index(images)).digest
 
 
+def takes_layout(folder: Path) -> bool:
+    """Whether a layout may be written to a place: none is there yet, or nothing but one."""
+    if not folder.exists():
+        return True
+    if not folder.is_dir():
+        return False
+    names = {one.name for one in folder.iterdir() if not _PARTIAL.fullmatch(one.name)}
+    is_layout = "oci-layout" in names and names <= _LAYOUT_NAMES
+    # Blobs that are kept elsewhere may be those of other layouts.
+    return not names or (is_layout and not (folder / "blobs").is_symlink())
+
+
+def is_archive(file: Path) -> bool:
+    """Whether a file is an image, or the beginning of one: by its first member, whoever wrote it.
+
+    That of an OCI archive is one of its blobs, or what says that it is a layout.
+    """
+    with file.open("rb") as content:
+        return _ARCHIVE_HEAD.match(content.read(_HEAD)) is not None
+
+
 def write_layout(
     images: Sequence[BuiltImage],
     name: str,
     folder: Path,
     attached: Sequence[Sequence[Attached]] = (),
 ) -> None:
-    """An image layout in a new folder; ``attached`` are documents that refer to each image."""
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    """An image layout in a folder; ``attached`` are documents that refer to each image.
+
+    What is there already is replaced only if it is a layout; a folder stays the one that it was.
+    """
+    folder = folder.resolve()
+    if not takes_layout(folder):
+        raise FileExistsError(errno.EEXIST, "something else than an image is there", str(folder))
+    is_there = folder.is_dir()
+    # A folder may be a mount, and all that can be written here.
+    partial = folder if is_there else folder.parent
+    partial /= f".{folder.name}.{os.getpid()}.part"
     shutil.rmtree(partial, ignore_errors=True)
     try:
         members = _members(images, name, is_archive=False, attached=attached)
@@ -83,16 +122,35 @@ def write_layout(
                 target.write_bytes(content)
             else:
                 shutil.copyfile(content, target)
-        if folder.exists():
-            shutil.rmtree(folder)
-        partial.replace(folder)
+        if is_there:
+            _exchange(folder, partial)
+        else:
+            partial.replace(folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
 
 
+def _exchange(folder: Path, partial: Path) -> None:
+    """Put a new layout in the place of a former one: at each moment the index names what is there.
+
+    So the index comes after its blobs, and what the former one named goes last.
+    """
+    fresh = {path.relative_to(partial) for path in partial.rglob("*") if path.is_file()}
+    for name in sorted(fresh, key=lambda name: (name.name == "index.json", name)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (partial / name).replace(folder / name)
+    for former in [path for path in folder.rglob("*") if path.is_file() or path.is_symlink()]:
+        if former.relative_to(folder) not in fresh:
+            former.unlink(missing_ok=True)
+    for left in [path for path in folder.iterdir() if _PARTIAL.fullmatch(path.name)]:
+        shutil.rmtree(left, ignore_errors=True)
+
+
 def write_archive(images: Sequence[BuiltImage], name: str, file: Path) -> None:
     """The layout as one tar, which `docker load` and `podman load` read too; deterministic."""
+    file = file.resolve()
+    file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
         with partial.open("wb") as target:
@@ -122,6 +180,8 @@ def _members(
 ) -> Iterator[tuple[str, bytes | Path]]:
     """The files of a layout: each blob once, the index that names them last."""
     seen: set[str] = set()
+    # First, so that what was killed half-way is known for what it is.
+    yield "oci-layout", LAYOUT
     for image in images:
         manifest = parse_manifest(image.manifest, "the image's own manifest")
         documents = [
@@ -138,7 +198,6 @@ def _members(
                 yield blob_path(digest), content
     if len(images) > 1:
         yield blob_path(top_digest(images)), image_index(images)
-    yield "oci-layout", LAYOUT
     tagged = name if ":" in name.rpartition("/")[2] else f"{name}:latest"
     # Tools name an image in a folder by its tag, and one that they load by its whole name.
     short = tagged if is_archive else tagged.rpartition(":")[2]

@@ -65,6 +65,7 @@ class ImageStore:
 
 def write_json(path: Path, value: object) -> None:
     """Write a small document whole or not at all."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    # Two containers that share a store have processes of one number.
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
     temporary.write_bytes(json.dumps(value, separators=(",", ":")).encode())
     temporary.replace(path)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockenv.errors import InputError, IntegrityError
+from lockenv.errors import IntegrityError
 from lockenv.fetch import using_store
 from lockenv.materialize import remove_tree, top_digest
 from lockenv.model import PLATFORMS, Image
@@ -14,6 +14,7 @@ from lockenv.sandbox import Confinement
 from lockenv.values import dataclass, replace
 from lockenv.workflows.environment import content_of
 from lockenv.workflows.files import write_atomically
+from lockenv.workflows.image_asked import check_places
 from lockenv.workflows.image_job import (
     ImageOptions,
     Job,
@@ -56,6 +57,7 @@ def _image(scene: Scene, options: ImageOptions) -> ImageOutcome:
     opened = open_locked(scene)
     declared = declared_image(opened, options)
     targets = chosen_targets(scene, opened, declared, options)
+    check_places(scene, options, targets)
     place = _Place(scene, opened, declared, tuple(targets), options)
     if options.if_missing:
         there = place.already_there()
@@ -148,10 +150,6 @@ class _Place:
         ]
         lines = []
         if options.output:
-            if options.form == "docker" and not options.output.endswith(".tar"):
-                raise InputError(
-                    "usage", "the docker format is one file", fix="name a FILE.tar with --output"
-                )
             lines.append(
                 deliver.write_output(self.scene, built, self.name, options.output, attached)
             )

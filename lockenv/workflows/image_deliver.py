@@ -21,6 +21,7 @@ from lockenv.materialize import (
     write_layout,
 )
 from lockenv.model import PLATFORMS
+from lockenv.workflows.image_asked import ARCHIVE_SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +45,7 @@ def write_output(
     """The image as a layout folder, or as one file if the name ends in ``.tar``."""
     place = scene.directory / output
     try:
-        if place.suffix == ".tar":
+        if output.endswith(ARCHIVE_SUFFIX):
             write_archive(built, name, place)
         else:
             write_layout(built, name, place, attached)

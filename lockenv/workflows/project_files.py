@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockenv.errors import HostError
-from lockenv.materialize import ProjectFile
+from lockenv.materialize import ProjectFile, is_archive
 from lockenv.model import LOCK_NAME
 
 if TYPE_CHECKING:
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
 
 #: What never belongs into an image, whatever git thinks of it.
 _LEFT_OUT = {".git", ".venv", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
+#: The same where there is no git to say so: what tools put beside a project's own files.
+_TOOLS_FOLDERS = {".hg", ".svn", ".tox", ".nox", ".eggs", ".hypothesis", ".ipynb_checkpoints"}
+#: The files by which an image layout (OCI), an environment (PEP 405), and a cache (Cache Directory
+#: Tagging) are known.
+_MARKS = ("oci-layout", "pyvenv.cfg", "CACHEDIR.TAG")
+#: A folder of a bundle or store, where files lie by their hash.
+_BUNDLE = re.compile(r"/blobs/sha256/[0-9a-f]{2}$")
+#: How a file of ``--metadata-file`` begins.
+METADATA_HEAD = b'{\n  "containerimage.digest": "sha256:'
 #: Only a list is asked for. So a repository that another user owns (a checkout that is mounted into
 #: a container) is read too, without the one program that its configuration could have git run.
 _LIST = (
@@ -29,6 +39,7 @@ def project_files(root: Path) -> Iterator[ProjectFile]:
     """The project's own files: those that git tracks, else all but what tools make.
 
     What git does not track stays out: it may be a secret, and another checkout does not have it.
+    An image, environment, bundle or cache that lies in the project is never a part of it.
     `HostError` where there is a repository and git cannot tell.
     """
     yield from listed_files(root, _tracked(root) if _is_repository(root) else _all(root))
@@ -60,12 +71,36 @@ def _untold(why: str) -> HostError:
 
 
 def _all(root: Path) -> list[str]:
-    layouts = {marker.parent for marker in root.rglob("oci-layout")}
-    return sorted(
-        path.relative_to(root).as_posix()
-        for path in root.rglob("*")
-        if (path.is_file() or path.is_symlink()) and layouts.isdisjoint(path.parents)
+    found: list[str] = []
+    for place, folders, files in os.walk(root):
+        here = Path(place)
+        links = [name for name in folders if (here / name).is_symlink()]
+        folders[:] = [
+            name for name in folders if name not in links and not _is_made_folder(here / name)
+        ]
+        names = [*links, *(name for name in files if not _is_made_file(here / name))]
+        found += [(here / name).relative_to(root).as_posix() for name in names]
+    return sorted(found)
+
+
+def _is_made_folder(folder: Path) -> bool:
+    """Whether tools made a folder: environments, images, caches and bundles carry their marks."""
+    return (
+        folder.name in _LEFT_OUT | _TOOLS_FOLDERS
+        or folder.name.endswith(".egg-info")
+        or any((folder / mark).is_file() for mark in _MARKS)
+        or _BUNDLE.search(folder.as_posix()) is not None
     )
+
+
+def _is_made_file(file: Path) -> bool:
+    """Whether a file is one of our own outputs, or half of one: an image, its digests, a lock."""
+    if file.is_symlink() or not file.is_file():
+        return False
+    if file.name.startswith(f".{LOCK_NAME}.") or is_archive(file):
+        return True
+    with file.open("rb") as content:
+        return content.read(len(METADATA_HEAD)) == METADATA_HEAD
 
 
 def listed_files(root: Path, names: Iterable[str]) -> Iterator[ProjectFile]:

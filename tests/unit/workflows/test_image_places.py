@@ -110,6 +110,39 @@ def test_several_images_are_one_index_and_nothing_is_sent_twice(tmp_path: Path) 
     assert any("mount=" in line for line in registry.requests)
 
 
+def test_a_layout_takes_the_place_of_a_layout_and_of_nothing_else(tmp_path: Path) -> None:
+    place, other = tmp_path / "out", tmp_path / "other"
+    write_layout([_image(tmp_path, b"one")], "app", place)
+    (place / ".out.1.part").mkdir()  # a run that was killed
+    folder = place.stat().st_ino
+    write_layout([_image(tmp_path, b"two")], "app", place)
+    write_layout([_image(tmp_path, b"two")], "app", other)
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/app.py").touch()
+
+    with pytest.raises(FileExistsError):
+        write_layout([_image(tmp_path)], "app", tmp_path / "src")
+
+    assert _files(place) == _files(other)
+    assert place.stat().st_ino == folder  # it may be a mount
+    assert _files(tmp_path / "src") == {"app.py": b""}
+
+
+def test_a_link_to_a_layout_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+
+    write_layout([_image(tmp_path)], "app", tmp_path / "link")
+
+    assert (tmp_path / "link").is_symlink()
+    assert "index.json" in _files(tmp_path / "real")
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
 @pytest.mark.parametrize("keeps", [True, False])
 def test_bills_of_materials_are_found_from_the_image(tmp_path: Path, *, keeps: bool) -> None:
     image = _image(tmp_path)

@@ -87,6 +87,40 @@ def test_a_repository_that_git_cannot_read_is_no_plain_folder(project: Path) -> 
         list(project_files(project))
 
 
+def test_what_tools_put_into_a_folder_without_git_is_no_part_of_it(project: Path) -> None:
+    before = {one.path for one in project_files(project)}
+    digits = "ab" + "0" * 62
+    for name, text in {
+        "out/oci-layout": "{}",
+        "out/blobs/sha256/layer": "x",
+        "half.part/oci-layout": "{}",
+        "environment/pyvenv.cfg": "",
+        "environment/lib/site.py": "",
+        "cache/CACHEDIR.TAG": "",
+        "bundle/blobs/sha256/ab/" + digits: "x",
+        "src/app.egg-info/PKG-INFO": "",
+        "digests.json": f'{{\n  "containerimage.digest": "sha256:{digits}",\n',
+        "app.tar": "oci-layout\0\0\0\0",
+        "renamed": f"blobs/sha256/{digits}\0\0\0\0",
+        ".lockenv.lock.x1": "half a lock",
+        ".tox/log": "",
+    }.items():
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(text)
+
+    assert {one.path for one in project_files(project)} == before
+
+
+def test_what_only_looks_like_it_is_the_projects(project: Path) -> None:
+    names = ["data.tar", "blobs/sha256/readme", "oci-layout.md", "digests.json", "empty"]
+    for name in names:
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text("blobs/sha256/ of mine" if name != "empty" else "")
+    (project / "folder").symlink_to("src")
+
+    assert {one.path for one in project_files(project)} >= {*names, "folder"}
+
+
 def test_where_a_link_leads_decides_the_projects_digest(project: Path) -> None:
     before = project_digest(list(project_files(project)))
     (project / "start").unlink()
