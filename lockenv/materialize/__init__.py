@@ -26,6 +26,7 @@ from lockenv.materialize.image_plan import Settings as ImageSettings
 from lockenv.materialize.image_read import FoundImage, image_of, open_image
 from lockenv.materialize.image_rules import NORMALISATION
 from lockenv.materialize.image_write import (
+    ARCHIVE_SUFFIX,
     image_index,
     is_archive,
     manifest_descriptor,
@@ -73,6 +74,7 @@ from lockenv.materialize.venv import WriteOptions, write_venv
 from lockenv.materialize.verify import verify_venv
 
 __all__ = [
+    "ARCHIVE_SUFFIX",
     "BASE_DIGEST",
     "BASE_NAME",
     "CONSTANT_TIME",

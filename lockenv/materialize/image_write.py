@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 #: OCI's annotation for the name of an image in a layout, and containerd's for its full name.
 _NAME = "org.opencontainers.image.ref.name"
 _FULL_NAME = "io.containerd.image.name"
+#: How the name of an image in one file ends.
+ARCHIVE_SUFFIX = ".tar"
 #: What lies in a layout (image-layout specification, "Content").
 _LAYOUT_NAMES = {"blobs", "index.json", "oci-layout"}
 #: What a write that was killed left behind.

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from lockenv.formats.sdist import SourceMember, read_source_members
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 #: 1980-01-02: no zip archive can say an earlier time, in any time zone.
 _EARLIEST = 315619200
@@ -35,9 +35,15 @@ def unpack_source(archive: Path, name: str, into: Path) -> Path:
     return tops[0] if len(tops) == 1 and tops[0].is_dir() and not tops[0].is_symlink() else into
 
 
-def copy_source(folder: Path, into: Path) -> Path:
-    """Copy a checkout into an empty folder, which is the answer; links stay links."""
-    shutil.copytree(folder, into, symlinks=True, dirs_exist_ok=True)
+def copy_source(folder: Path, into: Path, names: Sequence[str] = ()) -> Path:
+    """Copy a checkout, or these files of it, into an empty folder, the answer; links stay links."""
+    if names:
+        for name in names:
+            target = into / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(folder / name, target, follow_symlinks=False)
+    else:
+        shutil.copytree(folder, into, symlinks=True, dirs_exist_ok=True)
     for place, folders, files in os.walk(into):
         for name in folders:
             if not (Path(place) / name).is_symlink():

@@ -2,7 +2,7 @@
 
 What was built is kept by its inputs: the build environment's digests, the source, the interpreter.
 Archives and commits are built in a copy whose path and times are the same on every machine; a
-folder of the user's is built where it stands, since it may reach for what lies around it.
+folder of the user's is built where it stands for an environment, and in such a copy for an image.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from lockenv.fetch import StoreFetcher
-    from lockenv.materialize import Unpacked, VenvPython
+    from lockenv.materialize import ProjectFile, Unpacked, VenvPython
     from lockenv.model import BuildPackage, LockedBuild
     from lockenv.sandbox import Backend
     from lockenv.workflows.cuda_tools import CudaShop
@@ -56,7 +56,8 @@ class Workshop:
 
     ``builds`` are the locked ones of the target; ``loose`` the packages whose backends may make do
     with less than they ask for (policy.sdist is "allow"); ``bundle`` is where to look first,
-    ``root`` the project's folder, ``cuda`` what there is for builds with nvcc.
+    ``root`` the project's folder, ``cuda`` what there is for builds with nvcc. ``listed`` names
+    the files of a folder of the user's that it is built from in a copy; None: where it stands.
     """
 
     scene: Scene
@@ -68,6 +69,7 @@ class Workshop:
     bundle: Path | None = None
     root: str = ""
     cuda: CudaShop | None = None
+    listed: Callable[[Path], Sequence[ProjectFile]] | None = None
 
     @property
     def unpacked(self) -> UnpackedStore:
@@ -170,7 +172,12 @@ def _prepared(tree: SourceTree, place: Path) -> Path:
     into = place / "source"
     into.mkdir()
     if tree.path.is_dir():
-        return copy_source(tree.path, into)
+        copy = copy_source(tree.path, into, tree.files)
+        if tree.files:
+            from lockenv.workflows.project_source import copy_history  # noqa: PLC0415 - for images
+
+            copy_history(tree.path, copy)
+        return copy
     return unpack_source(tree.path, tree.filename, into)
 
 
@@ -182,7 +189,7 @@ def _place_key(build: LockedBuild, shop: Workshop, tree: SourceTree) -> str:
 
 
 def _key(build: LockedBuild, shop: Workshop, kind: str, tree: SourceTree) -> str:
-    source = [tree.identity]
+    source = [tree.identity, tree.around] if tree.around else [tree.identity]
     if not tree.identity:
         folder = tree.path / (tree.subdirectory or "")
         source = [str(folder), _source_state(folder, whole=kind != "editable")]

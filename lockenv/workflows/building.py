@@ -13,11 +13,11 @@ from lockenv.workflows.build_steps import Built, Workshop, built, git_repositori
 from lockenv.workflows.environment import direct_url, provenance_url, wanted_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from lockenv.fetch import StoreFetcher
-    from lockenv.materialize import InstalledPackage, VenvPython
+    from lockenv.materialize import InstalledPackage, ProjectFile, VenvPython
     from lockenv.model import Lock, LockedBuild, LockedPackage
     from lockenv.workflows.cuda_tools import CudaShop
     from lockenv.workflows.scene import Scene
@@ -36,8 +36,9 @@ def workshop(
     *,
     root: Path,
     bundle: str | None = None,
+    listed: Callable[[Path], Sequence[ProjectFile]] | None = None,
 ) -> Workshop:
-    """The workshop for one target of a lock."""
+    """The workshop for one target of a lock; ``listed`` as it has it."""
     builds = tuple(build for build in lock.builds if target in build.targets)
     policies = [line.split()[1:] for line in lock.request[target] if line.startswith("sdist ")]
     general = next((words[0] for words in policies if len(words) == 1), "deny")
@@ -52,6 +53,7 @@ def workshop(
         root=str(root),
         cuda=_cuda_shop(lock, builds, target),
         bundle=scene.directory / bundle if bundle else None,
+        listed=listed,
         loose=frozenset(name for name in names if named.get(name, general) == "allow"),
     )
 
@@ -167,7 +169,14 @@ def source_tree(shop: Workshop, selected: SelectedPackage, root: Path) -> Source
             subdirectory=package.vcs.subdirectory,
         )
     if package.directory is not None:
-        return SourceTree(path=source_folder(package, root), filename=package.name)
+        folder = source_folder(package, root)
+        if shop.listed is not None:
+            from lockenv.workflows.project_source import (  # noqa: PLC0415 - start-up: for images
+                project_source,
+            )
+
+            return project_source(folder, package.name, shop.listed)
+        return SourceTree(path=folder, filename=package.name)
     if selected.artifact is None:
         raise InputError("no-source", f"{package.name} has no source", fix="lockenv lock")
     return SourceTree(

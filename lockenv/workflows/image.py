@@ -24,9 +24,9 @@ from lockenv.workflows.image_job import (
     chosen_targets,
     declared_image,
 )
-from lockenv.workflows.image_record import hold, project_digest, recorded_of, write_record
+from lockenv.workflows.image_record import hold, recorded_of, write_record
 from lockenv.workflows.opened import open_locked
-from lockenv.workflows.project_files import project_files
+from lockenv.workflows.project_files import project_digest, project_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

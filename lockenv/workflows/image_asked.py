@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from lockenv.errors import HostError, InputError
-from lockenv.materialize import takes_layout
+from lockenv.materialize import ARCHIVE_SUFFIX, takes_layout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from lockenv.model import LockedTarget
     from lockenv.workflows.image_job import ImageOptions
     from lockenv.workflows.scene import Scene
-
-#: How the name of an image in one file ends.
-ARCHIVE_SUFFIX = ".tar"
 
 
 def check_places(scene: Scene, options: ImageOptions, targets: Sequence[LockedTarget]) -> None:

@@ -14,6 +14,7 @@ from lockenv.formats.oci import CONFIG_TYPE, describe
 from lockenv.host import machine_here
 from lockenv.interchange import CYCLONEDX_TYPE, SPDX_TYPE, render_cyclonedx, render_spdx
 from lockenv.materialize import (
+    ARCHIVE_SUFFIX,
     Attached,
     manifest_descriptor,
     top_digest,
@@ -21,7 +22,6 @@ from lockenv.materialize import (
     write_layout,
 )
 from lockenv.model import PLATFORMS
-from lockenv.workflows.image_asked import ARCHIVE_SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

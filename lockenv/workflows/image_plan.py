@@ -6,8 +6,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from lockenv.errors import HostError, InputError
-from lockenv.host import machine_here
+from lockenv.errors import InputError
 from lockenv.lockfile import render_lock
 from lockenv.materialize import (
     BASE_DIGEST,
@@ -23,7 +22,6 @@ from lockenv.materialize import (
     ImageWheel,
     InterpreterArchive,
     ToolkitArchive,
-    VenvPython,
     base_config,
     render_gate,
 )
@@ -40,16 +38,14 @@ from lockenv.model import (
 )
 from lockenv.sources.debian import wanted_package as wanted_deb
 from lockenv.values import replace
-from lockenv.workflows.building import built_package, built_project, workshop
 from lockenv.workflows.cuda_tools import wanted_component
 from lockenv.workflows.environment import (
-    direct_url,
     wanted_file,
     wanted_interpreter,
     wanted_package,
 )
 from lockenv.workflows.image_cuda import image_cuda
-from lockenv.workflows.interpreters import interpreter_for
+from lockenv.workflows.image_wheels import OwnWheels
 from lockenv.workflows.project_files import project_files
 
 if TYPE_CHECKING:
@@ -57,9 +53,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lockenv.fetch import StoreFetcher
-    from lockenv.materialize import Base, ProjectFile, WantedPackage
+    from lockenv.materialize import Base, ProjectFile
     from lockenv.model import Image, LockedTarget
-    from lockenv.workflows.build_steps import Workshop
     from lockenv.workflows.environment import Content
     from lockenv.workflows.opened import Opened
     from lockenv.workflows.scene import Scene
@@ -89,6 +84,7 @@ def image_plan(
     paths = _fetched(scene, fetcher, _wanted_files(opened, content).values())
     if files is None:
         files = tuple(project_files(opened.root))
+    wheels = OwnWheels(scene, opened, content, fetcher, files)
     return ImagePlan(
         architecture=_architecture(target),
         epoch=_epoch(target, base),
@@ -128,9 +124,9 @@ def image_plan(
                 for one in content.wheels
                 if one.artifact is not None
             ),
-            *_built(scene, opened, content, fetcher),
+            *wheels.built(),
         ),
-        project=_project(scene, opened, image, content, fetcher),
+        project=wheels.project() if image.project else None,
         project_files=files if image.project else (),
         projection=projection(lock, target.name, content),
         texts=() if gate is None else ((GATE_PATH, render_gate(gate)),),
@@ -290,61 +286,6 @@ def _python(content: Content, paths: Mapping[Digest, Path]) -> ImagePython | Non
     return ImagePython(
         version=locked.version, archive=archive, freethreaded=locked.variant == "freethreaded"
     )
-
-
-def _project(
-    scene: Scene, opened: Opened, image: Image, content: Content, fetcher: StoreFetcher
-) -> ImageWheel | None:
-    """The project's own wheel, built in its locked build environment on this machine."""
-    own = content.project
-    if own is None or not image.project:
-        return None
-    shop = _shop(scene, opened, content, fetcher)
-    wheel = built_project(shop, own, opened.root, editable=False)
-    return _image_wheel(content, fetcher, replace(wheel, direct_url=None))
-
-
-def _built(
-    scene: Scene, opened: Opened, content: Content, fetcher: StoreFetcher
-) -> Iterable[ImageWheel]:
-    """What has no wheel, built in its locked build environment on this machine."""
-    if not content.to_build:
-        return
-    shop = _shop(scene, opened, content, fetcher)
-    for one in content.to_build:
-        wheel = built_package(shop, one, opened.root, editable=False)
-        # A folder of this machine means nothing in an image.
-        local = one.package.directory is not None
-        origin = None if local else direct_url(one.package, "/app")
-        yield _image_wheel(content, fetcher, replace(wheel, direct_url=origin))
-
-
-def _shop(scene: Scene, opened: Opened, content: Content, fetcher: StoreFetcher) -> Workshop:
-    python = _builder(scene, content, fetcher)
-    target = content.selection.target.name
-    return workshop(scene, fetcher, python, opened.lock, target, root=opened.root)
-
-
-def _image_wheel(content: Content, fetcher: StoreFetcher, wheel: WantedPackage) -> ImageWheel:
-    """A wheel of our making; one that was compiled here serves this platform alone."""
-    target, here = content.selection.target, machine_here().platform
-    if not wheel.filename.endswith("-any.whl") and target.platform != here:
-        raise HostError(
-            "other-platform",
-            f"{wheel.name} must be compiled, and this machine is not {target.platform}",
-            why=[f"this machine is {here}", f"its build made {wheel.filename}"],
-            fix=f"build the image on {target.platform}",
-        )
-    path = fetcher.has_blob(wheel.digest)
-    if path is None:
-        raise InputError("no-wheel", f"{wheel.name} was not built", fix="run it again")
-    return ImageWheel(package=wheel, path=path)
-
-
-def _builder(scene: Scene, content: Content, fetcher: StoreFetcher) -> VenvPython:
-    """An interpreter of this machine for the build: of the locked version's X.Y at least."""
-    python, _ = interpreter_for(scene, replace(content.interpreter, source="host"), fetcher)
-    return python
 
 
 def projection(lock: Lock, target: str, content: Content) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import TYPE_CHECKING
 
 from lockenv.errors import DriftError, InputError, IntegrityError
 from lockenv.formats.oci import CONFIG_TYPE, describe, parse_config
 from lockenv.lockfile import render_lock
 from lockenv.materialize import NORMALISATION, manifest_descriptor
-from lockenv.model import LOCK_NAME, RecordedImage, parse_digest, sha256
+from lockenv.model import LOCK_NAME, RecordedImage, parse_digest
 from lockenv.values import replace
 from lockenv.workflows.choice import Choice
 from lockenv.workflows.environment import content_of
@@ -19,26 +17,10 @@ from lockenv.workflows.image_plan import projection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
-    from lockenv.materialize import BuiltImage, ProjectFile
+    from lockenv.materialize import BuiltImage
     from lockenv.model import Digest, Image, Lock, LockedImage, LockedTarget
     from lockenv.workflows.opened import Opened
-
-
-def project_digest(files: Sequence[ProjectFile]) -> Digest:
-    """The digest of the project's tree as an image holds it: paths, modes, contents, links."""
-    rows = [
-        [one.path, one.executable, f"-> {one.target}" if one.target else _sha256(one.source)]
-        for one in files
-    ]
-    text = json.dumps(sorted(rows), separators=(",", ":"), ensure_ascii=False)
-    return sha256(hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest())
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def recorded_of(lock: Lock, image: Image, target: LockedTarget) -> RecordedImage | None:

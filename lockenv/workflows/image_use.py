@@ -19,9 +19,9 @@ from lockenv.workflows.image_job import (
     chosen_targets,
     declared_image,
 )
-from lockenv.workflows.image_record import project_digest, recorded_of
+from lockenv.workflows.image_record import recorded_of
 from lockenv.workflows.opened import Opened
-from lockenv.workflows.project_files import project_files
+from lockenv.workflows.project_files import project_digest, project_files
 
 if TYPE_CHECKING:
     from lockenv.materialize import FoundImage

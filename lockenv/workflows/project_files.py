@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 import subprocess
@@ -10,10 +12,13 @@ from typing import TYPE_CHECKING
 
 from lockenv.errors import HostError
 from lockenv.materialize import ProjectFile, is_archive
-from lockenv.model import LOCK_NAME
+from lockenv.model import LOCK_NAME, sha256
+from lockenv.values import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from lockenv.model import Digest
 
 #: What never belongs into an image, whatever git thinks of it.
 _LEFT_OUT = {".git", ".venv", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
@@ -26,13 +31,10 @@ _MARKS = ("oci-layout", "pyvenv.cfg", "CACHEDIR.TAG")
 _BUNDLE = re.compile(r"/blobs/sha256/[0-9a-f]{2}$")
 #: How a file of ``--metadata-file`` begins.
 METADATA_HEAD = b'{\n  "containerimage.digest": "sha256:'
-#: Only a list is asked for. So a repository that another user owns (a checkout that is mounted into
+#: Only lists are asked for. So a repository that another user owns (a checkout that is mounted into
 #: a container) is read too, without the one program that its configuration could have git run.
-_LIST = (
-    "git",
-    *("-c", "safe.directory=*", "-c", "core.fsmonitor=false"),
-    *("ls-files", "-z", "--cached", "--recurse-submodules"),
-)
+GIT = ("git", "-c", "safe.directory=*", "-c", "core.fsmonitor=false")
+_LIST = (*GIT, "ls-files", "-z", "--cached", "--recurse-submodules")
 
 
 def project_files(root: Path) -> Iterator[ProjectFile]:
@@ -42,16 +44,17 @@ def project_files(root: Path) -> Iterator[ProjectFile]:
     An image, environment, bundle or cache that lies in the project is never a part of it.
     `HostError` where there is a repository and git cannot tell.
     """
-    yield from listed_files(root, _tracked(root) if _is_repository(root) else _all(root))
+    yield from listed_files(root, tracked_names(root) if is_repository(root) else _all(root))
 
 
-def _is_repository(root: Path) -> bool:
+def is_repository(root: Path) -> bool:
     """Whether git is asked at all: a folder above has a repository, or is a working tree of one."""
     place = root.resolve()
     return "GIT_DIR" in os.environ or any((up / ".git").exists() for up in (place, *place.parents))
 
 
-def _tracked(root: Path) -> list[str]:
+def tracked_names(root: Path) -> list[str]:
+    """The names that git tracks below a folder, sorted; `HostError` where it cannot tell."""
     try:
         listed = subprocess.run(_LIST, cwd=root, capture_output=True, check=False)
     except FileNotFoundError:
@@ -115,3 +118,33 @@ def listed_files(root: Path, names: Iterable[str]) -> Iterator[ProjectFile]:
         elif source.is_file():
             executable = bool(source.stat().st_mode & 0o100)
             yield ProjectFile(path=name, source=source, executable=executable)
+
+
+def files_below(root: Path, files: Sequence[ProjectFile], folder: Path) -> Sequence[ProjectFile]:
+    """The files that belong to a folder; ``files`` are those of the project in ``root``."""
+    here = folder.resolve()
+    if here.is_relative_to(root.resolve()) and files:
+        prefix = here.relative_to(root.resolve()).as_posix() + "/"
+        if prefix == "./":
+            return files
+        return [
+            replace(one, path=one.path.removeprefix(prefix))
+            for one in files
+            if one.path.startswith(prefix)
+        ]
+    return list(project_files(folder))
+
+
+def project_digest(files: Sequence[ProjectFile]) -> Digest:
+    """The digest of a project's tree as an image holds it: paths, modes, contents, links."""
+    rows = [
+        [one.path, one.executable, f"-> {one.target}" if one.target else _sha256(one.source)]
+        for one in files
+    ]
+    text = json.dumps(sorted(rows), separators=(",", ":"), ensure_ascii=False)
+    return sha256(hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest())
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

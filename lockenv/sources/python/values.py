@@ -108,13 +108,16 @@ class SourceTree:
 
     ``identity`` is what it is for ever: the archive's digest, or the commit that a folder holds;
     empty for a folder of the user's, which may change. ``filename`` is for messages;
-    ``subdirectory`` is where in it the project lies.
+    ``subdirectory`` is where in it the project lies. ``files`` are the members of a folder that it
+    is built from, in a copy, where not all are; ``around`` is what else decides how it comes out.
     """
 
     path: Path
     filename: str
     identity: str = ""
     subdirectory: str | None = None
+    files: tuple[str, ...] = ()
+    around: str = ""
 
 
 @dataclass(frozen=True, slots=True)
