@@ -40,12 +40,20 @@ _FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, sig
 
 
 def main(arguments: list[str]) -> NoReturn:
-    """``arguments``: the descriptors of the program, of complaints, and of the record (or -1)."""
-    source, complaints, channel = (int(argument) for argument in arguments)
+    """``arguments``: the descriptors of the program, of complaints, and of the record (or -1).
+
+    The last is the process that started us: nothing outlives it, however it ends.
+    """
+    source, complaints, channel, parent = (int(argument) for argument in arguments)
     with os.fdopen(source, "rb") as file:
         program = parse_program(file.read())
     try:
         _prepare(program)
+        # Only now, as a change of ids takes the wish away (prctl(2)).
+        signal.signal(signal.SIGALRM, _abandoned)
+        kernel.die_with_parent(signal.SIGALRM)
+        if os.getppid() != parent:
+            _abandoned()
         status = _run(program, channel, complaints)
     except OSError as error:
         os.write(complaints, str(error).encode())
@@ -55,6 +63,13 @@ def main(arguments: list[str]) -> NoReturn:
         signal.signal(number, signal.SIG_DFL) if number != signal.SIGKILL else None
         os.kill(os.getpid(), number)
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+
+
+def _abandoned(*_: object) -> NoReturn:
+    """End with all that we started: without a PID namespace those of our session would go on."""
+    if os.getsid(0) == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(128 + signal.SIGKILL)
 
 
 def _prepare(program: Program) -> None:

@@ -87,9 +87,9 @@ def pivot(root: str) -> None:
     os.chdir("/")
 
 
-def die_with_parent() -> None:
-    """Have the kernel kill this process when the one that made it ends."""
-    _library().prctl(_PR_SET_PDEATHSIG, 9, 0, 0, 0)
+def die_with_parent(number: int = 9) -> None:
+    """Have the kernel kill this process, or send it a signal, when the one that made it ends."""
+    _library().prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
 
 
 def raise_loopback() -> None:

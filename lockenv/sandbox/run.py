@@ -86,7 +86,7 @@ def start(
             [
                 sys.executable,
                 *("-I", "-S", "-c", _INSIDE),
-                *(str(number) for number in (document, complainer, channel)),
+                *(str(number) for number in (document, complainer, channel, os.getpid())),
             ],
             stdin=stdin,
             stdout=stdout,

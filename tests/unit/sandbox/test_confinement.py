@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,7 +23,11 @@ from lockenv.sandbox import (
     run,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
+WORKING = [one.mode for one in abilities() if one.works]
 SINGLE = UserMap(uids=((0, os.geteuid(), 1),), gids=((0, os.getegid(), 1),))
 needs_single = pytest.mark.skipif(
     not any(one.mode == "single" and one.works for one in abilities()),
@@ -100,6 +108,46 @@ def test_chown_of_what_is_not_there_fails_as_always(tmp_path: Path) -> None:
 
     assert outcome.output.strip() == "right"
     record.close()
+
+
+@pytest.mark.parametrize("mode", WORKING)
+def test_nothing_outlives_a_build_that_is_killed(tmp_path: Path, mode: str) -> None:
+    started = tmp_path / "started"
+    script = f"import pathlib, time; pathlib.Path({str(started)!r}).touch(); time.sleep(600)"
+    builder = (
+        f"import sys; sys.path.insert(0, {LIBRARY!r})\n"
+        "from lockenv.sandbox import NAMESPACES, Program, run, user_map\n"
+        f"spaces = () if {mode!r} == 'chroot' else NAMESPACES\n"
+        "shell = ('/bin/sh', '-c', '\"$@\"; :', 'sh')\n"  # a script and what it runs
+        f"argv = (*shell, sys.executable, '-I', '-S', '-c', {script!r})\n"
+        f"run(Program(argv=argv, user=user_map({mode!r}), namespaces=spaces, session=True))\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", builder])
+    _until(started.exists)
+    assert len(_running(str(started))) > 1
+
+    process.kill()
+    process.wait()
+
+    _until(lambda: not _running(str(started)))
+
+
+def _running(words: str) -> list[str]:
+    """The processes of this machine with these words in their command lines."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if words in (place / "cmdline").read_text(errors="replace"):
+                found.append(place.name)
+    return found
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    for _ in range(300):
+        if holds():
+            return
+        time.sleep(0.1)
+    pytest.fail("it did not come to pass")
 
 
 def test_every_mode_says_why_it_does_not_work() -> None:
