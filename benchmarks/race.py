@@ -13,7 +13,9 @@ left out and named.
 The rows:
 
     sync-seen     an environment for another checkout of a lock that this machine has synced
-    sync-warm     the same with every wheel in the store, but for lockenv a set that it never made
+    sync-warm     the same with every wheel in the store, of a lock that was made here just now and
+                  for lockenv is of a set that it never made
+    sync-pulled   the same, of a lock that somebody else made: lockenv has forgotten it altogether
     sync-cold     with an empty store
     sync-noop     nothing to do
     check         `lockenv check` against `uv lock --check`
@@ -233,11 +235,13 @@ def prepare(tool: Tool, row: str) -> None:
     """Bring the tool to the state that a row starts from."""
     if row in {"lock-cold", "sync-cold"}:
         tool.empty_store()
-    if row in {"lock-search", "sync-warm"}:
+    if row in {"lock-search", "sync-warm", "sync-pulled"}:
         tool.forget()
+    if row == "sync-warm" and tool.name == "lockenv":
+        measured(tool, tool.rows["lock"], None)
     if row.startswith("lock"):
         tool.remove(*LOCKS)
-    if row in {"sync-seen", "sync-warm", "sync-cold"}:
+    if row in {"sync-seen", "sync-warm", "sync-pulled", "sync-cold"}:
         tool.remove(".venv", ".pdm-python")
         tool.move()
         if tool.name == "pip":
@@ -260,6 +264,7 @@ ROWS = {
     "lock-search": None,
     "sync-cold": 1.0,
     "sync-warm": 1.0,
+    "sync-pulled": 1.0,
     "sync-seen": 0.5,
     "sync-noop": 1.5,
     "check": 1.5,

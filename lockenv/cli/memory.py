@@ -21,6 +21,7 @@ from lockenv.cli.remembered import (
     is_own,
     times_of,
 )
+from lockenv.cli.roaming import roaming_question, wish_question
 from lockenv.settings import config_files
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from lockenv.cli.remembered import Question
     from lockenv.workflows.files import Witness
     from lockenv.workflows.lock import LockOutcome
+    from lockenv.workflows.scene import Scene
     from lockenv.workflows.sync import SyncOutcome
 
 #: Questions kept at once; then the older half goes. One costs about two kilobytes.
@@ -73,6 +75,27 @@ def keep_seen(invocation: Invocation, witness: Witness, outcome: SyncOutcome) ->
     facts = [*_relative(_witnessed(witness), question.base), *_configured(invocation)]
     facts.append(("times", executable, times_of(executable)))
     keep(question, facts, Answer(0, invocation.output.printed, tree=outcome.seen))
+
+
+def keep_wish(invocation: Invocation, scene: Scene) -> None:
+    """Keep what a bare `sync` would make of the lock that stands there now."""
+    if invocation.question is None or invocation.question.roaming is None or invocation.config:
+        return
+    from lockenv.workflows.files import witnessed  # noqa: PLC0415 - start-up
+    from lockenv.workflows.wishes import wish_of  # noqa: PLC0415 - start-up
+
+    with witnessed() as witness:
+        wish = wish_of(scene)
+    roaming = roaming_question(invocation.question)
+    if wish is None or witness.is_torn or roaming is None:
+        return
+    question = wish_question(roaming)
+    facts = [*_relative(_witnessed(witness), question.base), *_configured(invocation)]
+    facts.append(("times", wish.executable, times_of(wish.executable)))
+    said = [("err", f"{line}\n") for line in wish.lines]
+    said += [("note", f"{note}\n") for note in wish.notes]
+    said.append(("err", f"{wish.summary}\n"))
+    keep(question, facts, Answer(0, said, tree=wish.text))
 
 
 def _relative(facts: list[Fact], base: str) -> list[Fact]:

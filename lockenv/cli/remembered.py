@@ -26,13 +26,15 @@ import sys
 # What `hashlib` would give, without loading OpenSSL; part of every CPython that we run on.
 from _blake2 import blake2b
 
+#: What is asked by whoever wants to know what a bare `sync` would make (`lockenv.cli.roaming`).
+WISH = ["wish"]
 #: A checker reads the types below as if they were imported; nothing is.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 #: Raised when an entry's form or the meaning of a fact changes.
-FORM = "lockenv answer 2"
+FORM = "lockenv answer 3"
 #: How much of an entry's start is its own digest, in hexadecimal, and a line feed.
 _DIGITS = 64
 #: However long a server allows, as in `lockenv.fetch`: a page from the future had a wrong clock.
@@ -256,7 +258,8 @@ def key_of(asked: "list[str]", folder: str, where: str) -> str:
         *asked,
         f"{len(variables)}",
         *variables,
-        f"{os.geteuid()} {os.isatty(1)} {os.isatty(2)} {sys.stdout.encoding}",
+        "" if asked == WISH else f"{os.isatty(1)} {os.isatty(2)} {sys.stdout.encoding}",
+        f"{os.geteuid()}",
         f"{machine.sysname} {machine.nodename} {machine.machine}",
         f"{sys.prefix} {sys.implementation.cache_tag} {sys.version}",
         f"{place.st_dev} {place.st_ino}" if place else "",

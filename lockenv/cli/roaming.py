@@ -9,9 +9,12 @@ Imports next to nothing, like `lockenv.cli.remembered`.
 """
 
 import os
+import sys
 
 from lockenv.cli.remembered import (
     UNKNOWN,
+    WISH,
+    Answer,
     Question,
     bytes_of,
     digest_of,
@@ -26,10 +29,12 @@ _LOCK = "lockenv.lock"
 def roaming_status(question: Question) -> "int | None":
     """The exit status of a `lock` or `sync` that is known for these files, after doing it."""
     question.roaming = roaming = roaming_question(question)
+    if roaming is None:
+        return None
     try:
-        answer = None if roaming is None else roaming.answer()
-        if roaming is None or answer is None:
-            return None
+        answer = _known(roaming)
+        if answer is None:
+            return _wished(roaming)
         if answer.written:
             _replace(f"{roaming.base}/{_LOCK}", answer.written)
         if answer.tree and not _made_again(roaming.base, *answer.tree.split("\n")):
@@ -37,6 +42,53 @@ def roaming_status(question: Question) -> "int | None":
     except UNKNOWN:
         return None  # whatever it is, the command itself will tell
     return give(answer)
+
+
+def _known(question: Question) -> "Answer | None":
+    try:
+        return question.answer()
+    except UNKNOWN:
+        return None
+
+
+def _wished(roaming: Question) -> "int | None":
+    """The exit status of a bare `sync` of a lock that was made here, after making what it wants."""
+    is_quiet = roaming.asked in _QUIET
+    if not is_quiet and roaming.asked != ["sync"]:
+        return None
+    answer = _known(wish_question(roaming))
+    if answer is None:
+        return None
+    from lockenv.workflows.joined import make_joined  # noqa: PLC0415 - start-up
+
+    base = roaming.base
+    if not make_joined(answer.tree, f"{base}/.venv", os.path.basename(base)):  # noqa: PTH119 - pathlib is heavy
+        return None
+    told = [] if is_quiet else [("err", _painted(*one)) for one in answer.printed]
+    return give(Answer(answer.status, told))
+
+
+_QUIET = (["sync", "-q"], ["-q", "sync"], ["sync", "--quiet"], ["--quiet", "sync"])
+
+
+def _painted(kind: str, text: str) -> str:
+    """A line as `lockenv.cli.output` has it."""
+    if kind != "note":
+        return text
+    colored = not os.environ.get("NO_COLOR") and sys.stderr.isatty()
+    return f"\x1b[1;34mnote\x1b[0m: {text}" if colored else f"note: {text}"
+
+
+def wish_question(roaming: Question) -> Question:
+    """What a bare `sync` of the same files in any folder comes to, whoever reads what is said."""
+    return Question(
+        WISH,
+        (),
+        roaming.folder,
+        place=roaming.place,
+        base=roaming.base,
+        program=roaming.program,
+    )
 
 
 def roaming_question(question: Question) -> "Question | None":

@@ -38,6 +38,7 @@ from lockenv.materialize.image_write import (
 from lockenv.materialize.interpreter import InterpreterArchive, materialize_interpreter
 from lockenv.materialize.layers_store import ImageStore, key_of
 from lockenv.materialize.layout import Layout, check_clashes, files_of, layout_of
+from lockenv.materialize.parts import Part, part_name, part_of
 from lockenv.materialize.place import LINK_MODES, Placer
 from lockenv.materialize.plan import Change, Plan, plan
 from lockenv.materialize.root_apply import materialize_root
@@ -57,6 +58,7 @@ from lockenv.materialize.tree import FolderTree, Tree, add_files, add_skeleton
 from lockenv.materialize.tree_list import (
     TreeList,
     list_tree,
+    packages_text,
     selection_texts,
     tree_key,
     without,
@@ -105,6 +107,7 @@ __all__ = [
     "InstalledPackage",
     "InterpreterArchive",
     "Layout",
+    "Part",
     "PlacedFile",
     "Placer",
     "Plan",
@@ -144,6 +147,9 @@ __all__ = [
     "materialize_interpreter",
     "materialize_root",
     "open_image",
+    "packages_text",
+    "part_name",
+    "part_of",
     "plan",
     "read_base",
     "read_installed",

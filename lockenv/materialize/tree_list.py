@@ -22,7 +22,7 @@ from lockenv.materialize.tree import FolderTree
 from lockenv.values import dataclass, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from lockenv.materialize.unpack import Unpacked
     from lockenv.materialize.values import PlacedFile, WantedEnvironment, WantedPackage
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 #: What stands for the environment's root and name while the list is worked out: plain text that
 #: no package has.
-_ROOT = "/lockenv-root-4f1c9e5d7a20"
+ROOT_MARKED = "/lockenv-root-4f1c9e5d7a20"
 _PROMPT = "lockenv-prompt-4f1c9e5d7a20"
 _MARK = "\x01"
 #: Below this, whoever makes a shared environment puts a link of its own.
@@ -91,7 +91,7 @@ class _File(NamedTuple):
 
 def tree_key(wanted: WantedEnvironment) -> str:
     """What is equal for environments that are made from one list."""
-    document = [json.loads(_python_text(wanted)), json.loads(_packages_text(wanted))]
+    document = [json.loads(_python_text(wanted)), json.loads(packages_text(wanted))]
     return hashlib.sha256(json.dumps(document, ensure_ascii=True).encode("ascii")).hexdigest()
 
 
@@ -102,7 +102,7 @@ def list_tree(
 
     ``unpacked`` must have the wheel of every package. Raises what `write_venv` would.
     """
-    layout = layout_of(_ROOT, wanted.python)
+    layout = layout_of(ROOT_MARKED, wanted.python)
     skeleton = skeleton_of(layout, wanted.python, _PROMPT)
     packages = sorted(wanted.packages, key=lambda one: one.name)
     by_package = {one.name: files_of(one, unpacked[one.digest], layout) for one in packages}
@@ -119,7 +119,7 @@ def list_tree(
     shared = _shared_names(files.values(), layout.site_packages)
     prefixes = tuple(f"{layout.site_packages}/{name}/" for name in shared)
     own = [file for file in files.values() if not (prefixes and file.path.startswith(prefixes))]
-    texts = _Texts()
+    texts = Texts()
     # What others have the digest of comes first: RECORD has that of scripts.
     written = [file for file in own if file.source is None]
     written.sort(key=lambda file: file.path.endswith(".dist-info/RECORD"))
@@ -129,7 +129,7 @@ def list_tree(
         return None
     return TreeList(
         python=_python_text(wanted),
-        packages=_packages_text(wanted),
+        packages=packages_text(wanted),
         touched=json.dumps([one.name for one in packages]),
         installed=_installed(packages, unpacked, by_package, texts),
         site_packages=layout.site_packages,
@@ -142,8 +142,8 @@ def list_tree(
             for file in own
             if file.source is not None
         ),
-        written=tuple(one for one in known if not _is_constant(one[0], one[2])),
-        constant=tuple((path, text) for path, _, text in known if _is_constant(path, text)),
+        written=tuple(one for one in known if not is_constant(one[0], one[2])),
+        constant=tuple((path, text) for path, _, text in known if is_constant(path, text)),
         library=library if shared else (),
     )
 
@@ -196,7 +196,7 @@ def _lay_byte_code(place: str, sources: list[str], tag: str, content: bytes) -> 
             write(target, content, 0o644)
 
 
-class _Texts:
+class Texts:
     """Contents of our making, each with marks for what hangs on the place."""
 
     def __init__(self) -> None:
@@ -212,14 +212,14 @@ class _Texts:
             return None
         if _MARK in text or "\0" in text:
             return None
-        filled = text.replace(_ROOT, f"{_MARK}R").replace(_PROMPT, f"{_MARK}P")
+        filled = text.replace(ROOT_MARKED, f"{_MARK}R").replace(_PROMPT, f"{_MARK}P")
         if file.path.endswith(".dist-info/RECORD"):
             for row, number in self._rows.items():
                 filled = filled.replace(row, f"{_MARK}D{number};")
         if filled != text:
             self._marks[file.digest] = self._count
             self._rows[f"sha256={encode_digest(file.digest)},{file.size}"] = self._count
-        if not _is_constant(file.path, filled):
+        if not is_constant(file.path, filled):
             self._count += 1
         return filled
 
@@ -229,7 +229,7 @@ class _Texts:
         return digest if number is None else f"{_MARK}H{number};"
 
 
-def _is_constant(path: str, text: str) -> bool:
+def is_constant(path: str, text: str) -> bool:
     """Whether a file of our making about a package is the same in every environment."""
     return ".dist-info/" in path and _MARK not in text
 
@@ -238,25 +238,31 @@ def _installed(
     packages: Iterable[WantedPackage],
     unpacked: Mapping[Digest, Unpacked],
     files: Mapping[str, tuple[PlacedFile, ...]],
-    texts: _Texts,
+    texts: Texts,
 ) -> str:
     """The packages of the state, as `render_state` has them."""
     rows = [
-        {
-            "name": one.name,
-            "version": one.version,
-            "dist_info": unpacked[one.digest].dist_info,
-            "artifact": str(one.digest),
-            "origin": one.origin_key,
-            "record": texts.digest(files[one.name][-1].digest),
-            "scripts": any(
-                file.content is not None and file.is_executable for file in files[one.name]
-            ),
-        }
+        installed_row(one, unpacked[one.digest].dist_info, files[one.name], texts)
         for one in packages
     ]
+    return f"[{', '.join(rows)}]"
+
+
+def installed_row(
+    wanted: WantedPackage, dist_info: str, files: Sequence[PlacedFile], texts: Texts
+) -> str:
+    """One package of the state, its files RECORD last."""
+    row = {
+        "name": wanted.name,
+        "version": wanted.version,
+        "dist_info": dist_info,
+        "artifact": str(wanted.digest),
+        "origin": wanted.origin_key,
+        "record": texts.digest(files[-1].digest),
+        "scripts": any(file.content is not None and file.is_executable for file in files),
+    }
     # JSON spells the mark as an escape; where it is filled in, it must be the mark itself.
-    return json.dumps(rows, ensure_ascii=True).replace("\\u0001", _MARK)
+    return json.dumps(row, ensure_ascii=True).replace("\\u0001", _MARK)
 
 
 def _shared_names(files: Iterable[PlacedFile], site_packages: str) -> tuple[str, ...]:
@@ -311,7 +317,8 @@ def _python_text(wanted: WantedEnvironment) -> str:
     return _compact([python.executable, python.version, python.build])
 
 
-def _packages_text(wanted: WantedEnvironment) -> str:
+def packages_text(wanted: WantedEnvironment) -> str:
+    """The packages as the key of an environment has them."""
     return _compact(
         sorted([one.name, one.version, str(one.digest), one.origin_key] for one in wanted.packages)
     )

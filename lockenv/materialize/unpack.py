@@ -112,6 +112,10 @@ class UnpackedStore:
             return None
         return _parse_index(data, place)
 
+    def has(self, digest: Digest) -> bool:
+        """Whether a wheel was unpacked here, without a look at it."""
+        return (self._place(digest) / "index").exists()
+
     def is_sound(self, digest: Digest) -> bool:
         """Whether every file still has the bytes that were written, read one by one."""
         unpacked = self.load(digest)

@@ -44,7 +44,7 @@ from lockenv.model import SILENT, Digest, Overlaps, Progress
 from lockenv.values import dataclass, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from lockenv.materialize.unpack import Unpacked
 
@@ -60,12 +60,14 @@ _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 class WriteOptions:
     """How an environment is written. ``exact`` removes what is not wanted.
 
-    ``overlaps`` is the word for packages that write different bytes to one path.
+    ``overlaps`` is the word for packages that write different bytes to one path. ``files`` may know
+    the files of a package already, as `files_of` has them; what it knows nothing of, that is asked.
     """
 
     link_mode: str = "auto"
     exact: bool = True
     overlaps: Overlaps = Overlaps()
+    files: Callable[[WantedPackage, Unpacked, Layout], tuple[PlacedFile, ...] | None] = files_of
 
 
 def write_venv(
@@ -120,6 +122,7 @@ class _Work:
         self._todo = todo
         self._layout = layout
         self._overlaps = options.overlaps
+        self._known_files = options.files
         self._former_layout = _former_layout(installed, layout)
         self._root = wanted.root
         self._tree = FolderTree(wanted.root, Placer(options.link_mode))
@@ -135,7 +138,8 @@ class _Work:
             wheel = unpacked.get(package.digest)
             if wheel is None:
                 raise missing_wheel(package.filename)
-            self._files[package.name] = files_of(package, wheel, self._layout)
+            known = self._known_files(package, wheel, self._layout)
+            self._files[package.name] = known or files_of(package, wheel, self._layout)
         kept = [
             (
                 package.name,

@@ -89,6 +89,17 @@ def interpreter_for(
     return _python(found), f"Python {found}: the locked build is not at hand ({unreachable})"
 
 
+def is_settled(scene: Scene, locked: LockedInterpreter, fetcher: StoreFetcher) -> bool:
+    """Whether the interpreter is told without the network: nothing will be fetched for it."""
+    artifact = locked.artifact
+    return (
+        locked.source == "host"
+        or artifact is None
+        or (_folder(scene) / artifact.digest.hex).is_dir()
+        or bool(_recent_failure(scene, artifact, fetcher))
+    )
+
+
 def still_answers(recorded: VenvPython, locked: LockedInterpreter) -> bool:
     """Whether the interpreter below an environment is still what the lock asks for."""
     same = recorded.version == locked.version

@@ -25,6 +25,8 @@ LIST_FORM = "lockenv tree 2"
 LIST_NAME, SHARED_NAME, FILES_NAME = "list", "shared", "files"
 #: Files about packages that are the same in every environment, by number.
 CONSTANTS_NAME = "constants"
+#: The folder of files about a package that are the same in every environment, in the store.
+MADE_NAME = "made"
 #: Beside the trees: held by whoever makes environments of them, and by whoever removes some.
 TURN_NAME = ".turn"
 #: Characters that need no quotes in a shell, a script's first line, JSON and TOML alike.
@@ -37,11 +39,18 @@ _LONGEST_LINE = 127
 SHARED_LINK = "lib/python"
 _LOCK_FILE = ".lockenv-lock"
 _STATE_NAME = "lockenv-state.json"
-_MARK = "\x01"
+#: EMLINK, the same wherever we run; files of all environments may come to it (ext4: 65,000).
+_TOO_MANY_NAMES = 31
+_RECORD = ".dist-info/RECORD"
+MARK = "\x01"
 
 
-class _UnfitError(Exception):
+class UnfitError(Exception):
     """This list does not lead to that environment now."""
+
+
+#: What is raised where a list does not do: the ordinary `sync` takes up what was begun.
+UNFIT = (OSError, ValueError, StopIteration, UnfitError)
 
 
 def make_seen(tree: str, root: str, prompt: str, selection: "tuple[str, str]") -> bool:
@@ -50,41 +59,63 @@ def make_seen(tree: str, root: str, prompt: str, selection: "tuple[str, str]") -
     ``selection`` is JSON: the object of the state, and the sorted pairs of the key. Where it
     cannot be done, nothing stands at ``root``, or an environment that says it is unfinished.
     """
-    if sys.platform == "win32" or not set(root + prompt) <= _PLAIN or not root.startswith("/"):
-        return False
-    if len(f"#!{root}/bin/python\n") > _LONGEST_LINE:
+    if not fits_place(root, prompt):
         return False
     try:
         with kept_by(os.path.dirname(tree)):  # noqa: PTH120 - pathlib is heavy
-            making = _Making(tree, root, prompt, selection)
-            making.check_shared()
-            os.mkdir(root)  # noqa: PTH102 - likewise
-            with _locked(root):
-                making.make()
-            _register(tree, root)
-    except (OSError, ValueError, StopIteration, _UnfitError):
+            fields = iter(read_fields(f"{tree}/{LIST_NAME}", LIST_FORM))
+            make_listed(fields, tree, root, prompt, selection)
+    except UNFIT:
         return False
     return True
+
+
+def fits_place(root: str, prompt: str) -> bool:
+    """Whether an environment of this place and name can be filled in without quotes."""
+    return (
+        sys.platform != "win32"
+        and root.startswith("/")
+        and set(root + prompt) <= _PLAIN
+        and len(f"#!{root}/bin/python\n") <= _LONGEST_LINE
+    )
+
+
+def make_listed(
+    fields: "Iterator[str]", tree: str, root: str, prompt: str, selection: "tuple[str, str]"
+) -> None:
+    """Make what a list names at ``root``, where nothing is yet; raises what is `UNFIT`."""
+    making = _Making(fields, tree, root, prompt, selection)
+    making.check_shared()
+    os.mkdir(root)  # noqa: PTH102 - pathlib is heavy
+    with _locked(root):
+        making.make()
+    _register(tree, root)
 
 
 class _Making:
     """One list, read, and one place."""
 
-    def __init__(self, tree: str, root: str, prompt: str, selection: "tuple[str, str]") -> None:
+    def __init__(
+        self,
+        fields: "Iterator[str]",
+        tree: str,
+        root: str,
+        prompt: str,
+        selection: "tuple[str, str]",
+    ) -> None:
         self._tree = tree
         self._root = root
         self._prompt = prompt
         self._selection, self._pairs = selection
-        fields = iter(read_fields(f"{tree}/{LIST_NAME}", LIST_FORM))
         self._python, self._packages = next(fields), next(fields)
         self._head, self._middle, self._tail = next(fields), next(fields), next(fields)
         self._site_packages = next(fields)
-        self._stamped = _listed(fields)
-        self._shared = _listed(fields)
-        self._folders = _listed(fields)
-        self._links = _listed(fields)
-        self._placed = _listed(fields)
-        self._written = _listed(fields)
+        self._stamped = listed(fields)
+        self._shared = listed(fields)
+        self._folders = listed(fields)
+        self._links = listed(fields)
+        self._placed = listed(fields)
+        self._written = listed(fields)
         self._texts: list[bytes] = []
 
     def check_shared(self) -> None:
@@ -96,7 +127,7 @@ class _Making:
         for path, size, time in zip(fields[::3], fields[1::3], fields[2::3], strict=True):
             found = stat(base + path, follow_symlinks=False)
             if found.st_mtime_ns != int(time) or found.st_size != int(size):
-                raise _UnfitError(path)
+                raise UnfitError(path)
 
     def make(self) -> None:
         """Everything, between a state that says "in progress" and one that says "complete"."""
@@ -106,24 +137,20 @@ class _Making:
             os.mkdir(root + folder)  # noqa: PTH102 - pathlib is heavy
         for path, leads_to in _pairs(self._links):
             os.symlink(leads_to, root + path)  # noqa: PTH211 - likewise
+        self._write_files()
         rows = self._placed
         for path, source, size, time in zip(*(rows[at::4] for at in range(4)), strict=True):
             found = stat(source, follow_symlinks=False)
             if found.st_mtime_ns != int(time) or found.st_size != int(size):
-                raise _UnfitError(source)
+                raise UnfitError(source)
             try:
                 link(source, root + path)
-            except OSError:
-                if not source.startswith(self._tree):
-                    raise
+            except OSError as error:
                 # Another disk than the unpacked wheels', or a file with too many names.
+                if not source.startswith(self._tree) and error.errno != _TOO_MANY_NAMES:
+                    raise
                 with open(source, "rb", buffering=0) as file:  # noqa: PTH123 - pathlib is heavy
-                    _write(root + path, file.readall(), 0o644)
-        rows = self._written
-        for path, mode, text in zip(*(rows[at::3] for at in range(3)), strict=True):
-            content = self._filled(text).encode("utf-8")
-            self._texts.append(content)
-            _write(root + path, content, int(mode, 8))
+                    _write(root + path, file.readall(), found.st_mode & 0o111 | 0o644)
         site = f"{root}{self._site_packages}/"
         base = f"{self._tree}/{FILES_NAME}/{self._site_packages}"
         for name in self._shared:
@@ -132,20 +159,20 @@ class _Making:
             os.symlink(base, root + SHARED_LINK)  # noqa: PTH211 - likewise
         self._write_state("complete", self._key(), self._stamps())
 
+    def _write_files(self) -> None:
+        """Files of our making, each RECORD first: what it names can be found and removed again."""
+        rows = self._written
+        filled = []
+        for path, mode, text in zip(*(rows[at::3] for at in range(3)), strict=True):
+            content = self._filled(text).encode("utf-8")
+            self._texts.append(content)
+            filled.append((not path.endswith(_RECORD), path, int(mode, 8), content))
+        filled.sort(key=lambda row: row[0])
+        for _, path, mode, content in filled:
+            _write(f"{self._root}/{path}", content, mode)
+
     def _filled(self, text: str) -> str:
-        """The text with what hangs on the place: its root, its name, digests of what was filled."""
-        first, *parts = text.split(_MARK)
-        found = [first]
-        for part in parts:
-            kind = part[:1]
-            if kind in "RP":
-                found += [self._root if kind == "R" else self._prompt, part[1:]]
-                continue
-            number, _, rest = part[1:].partition(";")
-            content = self._texts[int(number)]
-            digest = sha256(content)
-            found += [digest.hex() if kind == "H" else _row(digest, len(content)), rest]
-        return "".join(found)
+        return filled_text(text, self._root, self._prompt, self._texts)
 
     def _key(self) -> str:
         """As `WantedEnvironment.key` has it."""
@@ -172,6 +199,22 @@ class _Making:
         os.replace(temporary, f"{self._root}/{_STATE_NAME}")  # noqa: PTH105 - pathlib is heavy
 
 
+def filled_text(text: str, root: str, prompt: str, texts: "list[bytes]") -> str:
+    """The text with what hangs on the place: its root, its name, digests of what was filled."""
+    first, *parts = text.split(MARK)
+    found = [first]
+    for part in parts:
+        kind = part[:1]
+        if kind in "RP":
+            found += [root if kind == "R" else prompt, part[1:]]
+            continue
+        number, _, rest = part[1:].partition(";")
+        content = texts[int(number)]
+        digest = sha256(content)
+        found += [digest.hex() if kind == "H" else _row(digest, len(content)), rest]
+    return "".join(found)
+
+
 def read_fields(path: str, form: str) -> "list[str]":
     """The fields of a list of ours; ValueError where it is not whole or of another form."""
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - pathlib is heavy
@@ -191,7 +234,8 @@ def render_fields(fields: "list[str]", form: str) -> bytes:
     return blake2b(body, digest_size=32).hexdigest().encode() + b"\n" + body
 
 
-def _listed(fields: "Iterator[str]") -> "list[str]":
+def listed(fields: "Iterator[str]") -> "list[str]":
+    """The next fields, which their number stands before."""
     return [next(fields) for _ in range(int(next(fields)))]
 
 
@@ -270,7 +314,7 @@ class _locked:  # noqa: N801 - used as a function is
         fcntl.flock(self._handle, fcntl.LOCK_EX)
         if os.listdir(self._root) != [_LOCK_FILE]:  # noqa: PTH208 - pathlib is heavy
             os.close(self._handle)
-            raise _UnfitError(self._root)
+            raise UnfitError(self._root)
 
     def __exit__(self, *_: object) -> None:
         os.close(self._handle)
@@ -278,12 +322,21 @@ class _locked:  # noqa: N801 - used as a function is
 
 def _register(tree: str, root: str) -> None:
     """As `lockenv.workflows.registry` notes an environment."""
-    data = os.path.dirname(os.path.dirname(tree))  # noqa: PTH120 - pathlib is heavy
-    note = f"{data}/environments/{sha256(root.encode('utf-8')).hex()[:32]}"
+    note = _note(root, os.path.dirname(tree))  # noqa: PTH120 - pathlib is heavy
     try:
         if not os.path.exists(note):  # noqa: PTH110 - likewise
-            os.makedirs(f"{data}/environments", exist_ok=True)  # noqa: PTH103 - likewise
+            os.makedirs(os.path.dirname(note), exist_ok=True)  # noqa: PTH103, PTH120 - likewise
             _write(f"{note}.{os.getpid()}.new", f"{root}\n".encode(), 0o644)
             os.replace(f"{note}.{os.getpid()}.new", note)  # noqa: PTH105 - likewise
     except OSError:
         return
+
+
+def is_damaged(root: str, trees: str) -> bool:
+    """As `lockenv.workflows.registry` has it, of an environment of these trees' data."""
+    return os.path.exists(f"{_note(root, trees)}.damaged")  # noqa: PTH110 - pathlib is heavy
+
+
+def _note(root: str, trees: str) -> str:
+    data = os.path.dirname(trees)  # noqa: PTH120 - pathlib is heavy
+    return f"{data}/environments/{sha256(root.encode('utf-8')).hex()[:32]}"

@@ -18,6 +18,7 @@ from lockenv.workflows.files import copy_whole, read_text
 from lockenv.workflows.network import open_network
 from lockenv.workflows.opened import open_locked
 from lockenv.workflows.registry import registered_digests
+from lockenv.workflows.seen import MADE_NAME
 from lockenv.workflows.trees import TREES, prune_trees
 
 if TYPE_CHECKING:
@@ -134,11 +135,10 @@ def _prune(scene: Scene, *, everything: bool) -> int:
         if path.name not in used:
             freed += entry.stat().st_size
             path.unlink(missing_ok=True)
-    for shelf in sorted((cache / "unpacked").glob("*")):
-        for folder in [shelf] if shelf.name.startswith(".") else sorted(shelf.iterdir()):
-            if folder.name not in used:
-                freed += sum(one.stat(follow_symlinks=False).st_size for one in _files(folder))
-                _remove(folder)
+    for folder in _unpacked(cache, everything=everything):
+        if folder.name not in used:
+            freed += sum(one.stat(follow_symlinks=False).st_size for one in _files(folder))
+            _remove(folder)
     if everything:
         for folder in (cache / "git", *(cache / "image" / kind for kind in _LAYERS)):
             freed += sum(one.stat(follow_symlinks=False).st_size for one in _files(folder))
@@ -148,6 +148,16 @@ def _prune(scene: Scene, *, everything: bool) -> int:
             freed += entry.stat().st_size
             Path(entry.path).unlink(missing_ok=True)
     return freed
+
+
+def _unpacked(cache: Path, *, everything: bool) -> Iterator[Path]:
+    """The folders of unpacked wheels, and what killed commands left beside them."""
+    for shelf in sorted((cache / "unpacked").glob("*")):
+        if shelf.name == MADE_NAME:
+            # Two small files that all packages have: they go with the last package.
+            yield from [shelf] if everything else []
+        else:
+            yield from [shelf] if shelf.name.startswith(".") else sorted(shelf.iterdir())
 
 
 def _remove(folder: Path) -> None:
@@ -184,6 +194,12 @@ def verify_store(scene: Scene) -> VerifyOutcome:
             ):
                 _remove(folder)
                 lines.append(f"damaged, removed: unpacked {folder.name}")
+    made = (cache / "unpacked").glob(f"*/*/{MADE_NAME}/*")
+    for file in sorted([*(cache / "unpacked" / MADE_NAME).glob("*"), *made]):
+        # Named by what is in it; whoever needs it next makes it anew.
+        if not file.name.startswith(".") and _sha256(file) != file.name:
+            file.unlink(missing_ok=True)
+            lines.append(f"damaged, removed: {MADE_NAME} {file.name}")
     lines.append(f"{count} entries read, {len(lines)} damaged")
     return VerifyOutcome(lines=tuple(lines), status=4 if len(lines) > 1 else 0)
 

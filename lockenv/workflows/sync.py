@@ -16,6 +16,7 @@ from lockenv.materialize import (
     WantedPackage,
     WriteOptions,
     distrust,
+    layout_of,
     plan,
     read_installed,
     selection_texts,
@@ -39,6 +40,7 @@ from lockenv.workflows.interpreters import interpreter_for, is_path, still_answe
 from lockenv.workflows.network import open_network
 from lockenv.workflows.opened import Opened, open_locked
 from lockenv.workflows.overlaps import overlaps_locked
+from lockenv.workflows.parts import Parts
 from lockenv.workflows.registry import (
     forget_damage,
     is_damaged,
@@ -103,10 +105,10 @@ def sync(scene: Scene, options: SyncOptions) -> SyncOutcome:
     opened = open_locked(scene, frozen=options.frozen)
     root = venv_root(scene, opened.root, options.venv)
     installed = read_installed(root)
-    choice = _choice(scene, opened, options, installed)
+    choice = choice_of(scene, opened, options, installed)
     content = content_of(opened.lock, choice)
-    notes = _host_notes(content, require=options.require_host)
-    notes += _system_notes(opened.lock, content)
+    notes = host_notes(content, require=options.require_host)
+    notes += deb_notes(opened.lock, content)
     with open_network(scene, opened.manifest, bundle=options.bundle) as fetcher:
         python, note = interpreter_for(
             scene,
@@ -121,7 +123,7 @@ def sync(scene: Scene, options: SyncOptions) -> SyncOutcome:
             root=opened.root,
             bundle=options.bundle,
         )
-        wanted = _wanted(shop, opened, content, choice, root, options)
+        wanted = wanted_by(shop, opened, content, choice, root, options)
         if not options.dry_run and is_damaged(scene.settings.data_dir, root):
             installed = _without_damage(scene, root, wanted)
         todo = plan(installed, wanted, exact=not options.inexact)
@@ -150,6 +152,7 @@ def sync(scene: Scene, options: SyncOptions) -> SyncOutcome:
                 link_mode=link_mode,
                 exact=not options.inexact,
                 overlaps=overlaps_locked(opened.lock, choice.target),
+                files=Parts(shop.unpacked).files,
             )
             done = write_venv(wanted, unpacked, write_options, scene.progress)
             todo = done if tree is None else todo
@@ -162,10 +165,10 @@ def sync(scene: Scene, options: SyncOptions) -> SyncOutcome:
         python=python,
         digest=content.digest,
         plan=todo,
-        lines=tuple(_lines(todo)),
+        lines=tuple(changed_lines(todo)),
         notes=tuple(notes),
-        summary=_summary(root, opened.root, todo, len(wanted.packages), dry=options.dry_run),
-        seen=_seen_as(tree, wanted) if _is_everywhere(content) else "",
+        summary=summary_of(root, opened.root, todo, len(wanted.packages), dry=options.dry_run),
+        seen=_seen_as(tree, wanted) if is_everywhere(content) else "",
         asks_host=options.require_host
         or (options.selection.target or scene.settings.target) == "auto",
     )
@@ -192,7 +195,7 @@ def _from_tree(
     return make_from_tree(scene.settings.data_dir, base, shop.unpacked, overlaps)
 
 
-def _is_everywhere(content: Content) -> bool:
+def is_everywhere(content: Content) -> bool:
     """Whether every folder of this machine with the same files gets the same environment.
 
     What notes on system packages and drivers follow from was witnessed, and is asked again.
@@ -215,8 +218,12 @@ def _without_damage(scene: Scene, root: Path, wanted: WantedEnvironment) -> Inst
             forget_list(Path(installed.tree))
         for package in wanted.packages:
             # Links lead to the store's own files, and rot changes neither size nor time of them.
-            if package.name in names and not store.is_sound(package.digest):
+            if package.name not in names:
+                continue
+            if not store.is_sound(package.digest):
                 store.discard(package.digest)
+            elif (unpacked := store.index(package.digest)) is not None:
+                Parts(store).forget(package, unpacked, layout_of(str(root), wanted.python))
         distrust(root, names)
     return read_installed(root)
 
@@ -237,7 +244,8 @@ def venv_root(scene: Scene, project: Path, named: str | None) -> Path:
     return root
 
 
-def _choice(scene: Scene, opened: Opened, options: SyncOptions, installed: Installed) -> Choice:
+def choice_of(scene: Scene, opened: Opened, options: SyncOptions, installed: Installed) -> Choice:
+    """The target, groups and extras that are meant, where an environment stands or none."""
     python = options.python if options.python and not is_path(options.python) else None
     return choose(
         opened.lock,
@@ -268,7 +276,8 @@ def is_freethreaded(content: Content) -> bool:
     return content.interpreter.variant == "freethreaded"
 
 
-def _host_notes(content: Content, *, require: bool) -> list[str]:
+def host_notes(content: Content, *, require: bool) -> list[str]:
+    """What of this machine does not fit; `HostError` where nothing runs, or for ``require``."""
     findings = fits(machine_here(), target_of(content.selection.target))
     wrong = [finding for finding in findings if finding.code == "LE603"]
     if wrong or (require and findings):
@@ -276,13 +285,13 @@ def _host_notes(content: Content, *, require: bool) -> list[str]:
         raise HostError(first.code, first.message, fix=first.fix)
     notes = [f"{finding.code}: {finding.message}" for finding in findings]
     if content.selection.target.cuda is not None:
-        from lockenv.workflows.cuda_check import host_notes  # noqa: PLC0415 - start-up
+        from lockenv.workflows.cuda_check import host_notes as cuda_notes  # noqa: PLC0415 - start-up
 
-        notes += host_notes(content.selection.target, require=require)
+        notes += cuda_notes(content.selection.target, require=require)
     return notes
 
 
-def _system_notes(lock: Lock, content: Content) -> list[str]:
+def deb_notes(lock: Lock, content: Content) -> list[str]:
     """What of the locked system packages this machine lacks."""
     if not lock.system_packages:
         return []
@@ -291,7 +300,7 @@ def _system_notes(lock: Lock, content: Content) -> list[str]:
     return system_notes(lock, content.selection.target, read_host())
 
 
-def _wanted(
+def wanted_by(
     shop: Workshop,
     opened: Opened,
     content: Content,
@@ -299,6 +308,7 @@ def _wanted(
     root: Path,
     options: SyncOptions,
 ) -> WantedEnvironment:
+    """The environment to be made at ``root``; what is built here is built for it."""
     packages: list[WantedPackage] = [
         wanted_package(one, one.artifact, str(opened.root))
         for one in content.wheels
@@ -325,7 +335,8 @@ def _wanted(
     )
 
 
-def _lines(todo: Plan) -> list[str]:
+def changed_lines(todo: Plan) -> list[str]:
+    """What a plan does, a line a package."""
     lines = []
     for change in todo.changes:
         before = ", ".join(package.version for package in change.former)
@@ -340,7 +351,8 @@ def _lines(todo: Plan) -> list[str]:
     return lines
 
 
-def _summary(root: Path, project: Path, todo: Plan, count: int, *, dry: bool) -> str:
+def summary_of(root: Path, project: Path, todo: Plan, count: int, *, dry: bool) -> str:
+    """What a plan does to an environment of ``count`` packages, in one line."""
     place = root.relative_to(project) if root.is_relative_to(project) else root
     if todo.is_empty:
         return f"{place} is up to date: {count} packages"
@@ -366,7 +378,7 @@ def environment_findings(
     offline = replace(scene, settings=replace(scene.settings, offline=True))
     options = SyncOptions(selection=AskedSelection(target=target))
     opened = Opened(root=project.root, lock=lock, manifest=project.manifest)
-    choice = _choice(offline, opened, options, installed)
+    choice = choice_of(offline, opened, options, installed)
     content = content_of(lock, choice)
     packages = [
         wanted_package(one, one.artifact, str(project.root))

@@ -96,7 +96,7 @@ def _keep_tree(
         return False
     try:
         temporary.chmod(0o755)
-        if not found.shared and not _would_link(found, temporary):
+        if not (found.shared or not found.placed or would_link(found.placed[0][1], temporary)):
             return False  # each file is a private copy there, and costs no space: nothing to gain
         return _written(found, wanted, temporary, place)
     except OSError:
@@ -105,13 +105,11 @@ def _keep_tree(
         remove_tree(temporary)
 
 
-def _would_link(found: TreeList, folder: Path) -> bool:
+def would_link(source: str, folder: Path) -> bool:
     """Whether files of the store come as hard links here, as those of a list do."""
-    if not found.placed:
-        return True
     placer = Placer()
-    target = folder / ".way"
-    placer.place(found.placed[0][1], str(target), is_executable=False)
+    target = folder / f".way-{os.getpid()}"
+    placer.place(source, str(target), is_executable=False)
     target.unlink()
     return placer.used == "hardlink"
 
@@ -164,7 +162,8 @@ def _fields(
     for names in (found.stamped, found.shared, found.folders):
         yield from (str(len(names)), *names)
     written = tuple((path, f"{mode:o}", text) for path, mode, text in found.written)
-    for rows in (found.links, (*found.placed, *constants), written):
+    # What says which files a package has comes before them: see `lockenv.workflows.seen`.
+    for rows in (found.links, (*constants, *found.placed), written):
         cells = [str(cell) for row in rows for cell in row]
         yield from (str(len(cells)), *cells)
 

@@ -49,12 +49,14 @@ class Plot(NamedTuple):
 
     ``prepare`` brings a synced project there. ``again`` are the statuses with which the same
     command may end where it has done its work already; ``want`` is what is asked afterwards.
+    ``before`` is another command, given each time: what it remembers does not survive a copy.
     """
 
     words: tuple[str, ...]
     prepare: Callable[[User, IndexServer], None]
     again: tuple[int, ...] = (0,)
     want: tuple[str, ...] = ("app<2",)
+    before: tuple[str, ...] = ()
 
 
 def _nothing(user: User, index: IndexServer) -> None:
@@ -68,6 +70,14 @@ def _moved(user: User, index: IndexServer) -> None:
 def _locked(user: User, index: IndexServer) -> None:
     _moved(user, index)
     user.lockenv("lock")
+
+
+def _known(user: User, index: IndexServer) -> None:
+    """All wheels of a lock in the store, and its environment nowhere."""
+    _locked(user, index)
+    user.lockenv("sync")
+    shutil.rmtree(user.venv)
+    subprocess.run(["rm", "-rf", user.ground / "data" / "lockenv" / "trees"], check=True)
 
 
 def _seen(user: User, index: IndexServer) -> None:
@@ -113,6 +123,7 @@ def _merging(user: User, index: IndexServer) -> None:
 PLOTS = {
     "lock": Plot(("lock",), _moved, want=("app>=2",)),
     "sync": Plot(("sync",), _locked, want=("app>=2",)),
+    "parts": Plot(("sync",), _known, want=("app>=2",), before=("lock",)),
     "tree": Plot(("sync",), _seen, want=("app<2", "large==1")),
     "own": Plot(("sync",), _sharing, want=("app<2", "large==2")),
     "prune": Plot(("cache", "prune", "--all"), _unused, want=("app<2", "large==2")),
@@ -128,7 +139,7 @@ PLOTS = {
     ),
 }
 #: Those that are tried without LOCKENV_CUTS; the others take as long and rarely change.
-USUAL = ("lock", "sync", "tree")
+USUAL = ("lock", "sync", "parts", "tree")
 
 
 class Story:
@@ -167,6 +178,8 @@ class Story:
         """Go back to the moment before the command."""
         subprocess.run(["rm", "-rf", self.user.ground], check=True)  # read-only folders too
         subprocess.run(["cp", "-a", self._before, self.user.ground], check=True)
+        if self._plot.before:
+            self.user.lockenv(*self._plot.before)
 
     def cut(self, how: str) -> Answer:
         """Run the command under a rule of strace's."""

@@ -95,7 +95,7 @@ def command(  # noqa: PLR0913 - one parameter an option, as click calls it
         from lockenv.cli.commands.check import report  # noqa: PLC0415 - another verb
 
         return report(invocation, ("lock",), form="text")
-    from lockenv.cli.memory import keep_lock  # noqa: PLC0415 - start-up
+    from lockenv.cli.memory import keep_lock, keep_wish  # noqa: PLC0415 - start-up
     from lockenv.workflows.files import witnessed  # noqa: PLC0415 - start-up
     from lockenv.workflows.lock import LockOptions, lock  # noqa: PLC0415 - start-up
 
@@ -119,4 +119,6 @@ def command(  # noqa: PLR0913 - one parameter an option, as click calls it
         invocation.output.note(note)
     invocation.output.say(outcome.summary)
     keep_lock(invocation, witness, outcome)
+    if not dry_run:
+        keep_wish(invocation, scene)
     return 0
