@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from lockenv.errors import NoSolutionError
 from lockenv.formats.contents import collisions_of_listings
 from lockenv.lockfile import entries_of, parsed_requirement
 from lockenv.model import Overlaps
+from lockenv.workflows.alignment import Steer
+from lockenv.workflows.parting import parted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -17,14 +20,14 @@ if TYPE_CHECKING:
     from lockenv.formats.contents import Collision
     from lockenv.model import Lock, Manifest
     from lockenv.resolve import Resolution
-    from lockenv.workflows.contents import Contents
     from lockenv.workflows.python_answer import PythonAnswer
+    from lockenv.workflows.python_layer import PythonLayer
 
 CODE = "LE704"
 
 
 def overlap_notes(
-    manifest: Manifest, contents: Contents, solved: Mapping[str, PythonAnswer]
+    manifest: Manifest, layer: PythonLayer, solved: Mapping[str, PythonAnswer]
 ) -> list[str]:
     """What of the chosen wheels would be overwritten although it is let be, a line a pair.
 
@@ -32,20 +35,47 @@ def overlap_notes(
     """
     lines: dict[str, list[str]] = {}
     for name, answer in solved.items():
-        found = collisions_of_listings(contents.of(answer.resolution), fold=_fold(answer))
-        if not found:
-            continue
-        overlaps = overlaps_asked(manifest, name, asked_together(answer.resolution))
-        refused: list[Collision] = []
+        refused, told = _judged(manifest, layer, answer)
+        if refused:
+            ways = parted(
+                refused,
+                layer.contents.of(answer.resolution),
+                partial(_holds_without, manifest, layer, answer),
+            )
+            raise _refusal(answer, refused, ways)
+        for one in told:
+            lines.setdefault(_line(one), []).append(name)
+    return [f"{line} ({', '.join(names)})" for line, names in lines.items()]
+
+
+def _judged(
+    manifest: Manifest, layer: PythonLayer, answer: PythonAnswer
+) -> tuple[list[Collision], list[Collision]]:
+    """What cannot be, and what is only told, of the wheels that overwrite each other."""
+    found = collisions_of_listings(layer.contents.of(answer.resolution), fold=_fold(answer))
+    refused: list[Collision] = []
+    told: list[Collision] = []
+    if found:
+        together = asked_together(answer.resolution)
+        overlaps = overlaps_asked(manifest, answer.cell.name, together)
         for one in found:
             verdict = overlaps.verdict(*_names(one), harmful=bool(one.harmful))
             if verdict == "refuse":
                 refused.append(one)
             elif verdict == "tell":
-                lines.setdefault(_line(one), []).append(name)
-        if refused:
-            raise _refusal(name, refused, answer.resolution)
-    return [f"{line} ({', '.join(names)})" for line, names in lines.items()]
+                told.append(one)
+    return refused, told
+
+
+def _holds_without(
+    manifest: Manifest, layer: PythonLayer, answer: PythonAnswer, names: Sequence[str]
+) -> bool:
+    """Whether there is an answer that holds where these names are excluded."""
+    try:
+        other = layer.excluding(names).solve(answer.cell, Steer(preferred=answer.versions))
+    except NoSolutionError:
+        return False
+    return not _judged(manifest, layer, other)[0]
 
 
 def overlaps_asked(
@@ -111,13 +141,12 @@ def _line(collision: Collision) -> str:
 
 
 def _refusal(
-    target: str, collisions: Sequence[Collision], resolution: Resolution
+    answer: PythonAnswer, collisions: Sequence[Collision], ways: Sequence[str]
 ) -> NoSolutionError:
     from lockenv.sources.cuda import collision_error  # noqa: PLC0415 - start-up: only then
 
-    error = collision_error(collisions, resolution)
+    error = collision_error(collisions, answer.resolution)
     assert error is not None  # noqa: S101 - there are collisions
     anyway = f'policy.findings = {{ {CODE} = "warn" }}, if it does not matter whose file stands'
-    return NoSolutionError(
-        CODE, error.what, why=[f"target {target}", *error.why], fix=[*error.fix, anyway]
-    )
+    why = [f"target {answer.cell.name}", *error.why]
+    return NoSolutionError(CODE, error.what, why=why, fix=[*(ways or error.fix), anyway])

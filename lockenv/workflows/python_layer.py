@@ -149,6 +149,19 @@ class PythonLayer:
             },
         )
 
+    def excluding(self, names: Iterable[str]) -> PythonLayer:
+        """The same layer where these names are never installed."""
+        return PythonLayer(
+            replace(self._manifest, exclude=(*self._manifest.exclude, *names)),
+            self._root,
+            self._fetcher,
+            former=self._former,
+            limits=self._limits,
+            builds=self._builds,
+            progress=self._progress,
+            listen=self._listen,
+        )
+
     def source(self, cell: Cell) -> PythonSource:
         """What the cell can choose from, for who asks about single versions."""
         request = self._request(cell, Steer(), frozenset())

@@ -207,7 +207,7 @@ def _search(scene: Scene, question: Question, *, refresh: bool) -> Answer:
             raise (_strictly(explained) if question.strict else explained) from error
         question = _with_majors(question, solved)
         system = agreed_with_cuda(scene, question, fetcher, system)
-        notes += overlap_notes(question.project.manifest, layer.contents, solved)
+        notes += overlap_notes(question.project.manifest, layer, solved)
         targets, components, told = _cuda(question, solved, fetcher)
         notes += told
         chosen = {name: chosen_packages(answer) for name, answer in solved.items()}

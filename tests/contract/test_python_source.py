@@ -288,6 +288,9 @@ def test_pre_releases_come_only_if_nothing_else_fits(plain: World) -> None:
     assert offers(source, "demo") == ["1.0"]
     assert offers(source, "demo>1.0") == ["2.0b1", "2.0.dev3"]
     assert offers(source, "demo>=2.0a1") == ["2.0b1"]
+    # An exclusive bound keeps pre-releases out; it is how many cap a major (grpcio<2.0.dev0).
+    assert offers(plain.source(), "demo<3.0.dev0") == ["1.0"]
+    assert offers(plain.source(), "demo<3.0.dev0,>=1.1") == ["2.0b1", "2.0.dev3"]
     assert offers(plain.source(prerelease="allow"), "demo") == ["2.0b1", "2.0.dev3", "1.0"]
     assert offers(plain.source(prerelease="deny"), "demo>1.0") == []
     named = plain.source(prerelease_names=frozenset({"demo"}))

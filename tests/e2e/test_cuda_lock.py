@@ -206,6 +206,15 @@ def test_wheels_that_break_each_other_are_refused(
 
     assert "error[LE704]: two wheels write the same file" in answer.err
     assert "engine/core.py would be of whichever is installed last" in answer.err
+    way = 'exclude = ["two-engine"]'
+    assert f"{way} was checked to work: one-engine 1.0 stays, if it can stand for it" in answer.err
+
+    asked = ["one-engine", "two-engine"]
+    user.write("pyproject.toml", pyproject(index, dependencies=asked, tool=way))
+    user.lockenv("lock")
+    assert 'name = "one-engine"' in user.read("lockenv.lock")
+    assert 'name = "two-engine"' not in user.read("lockenv.lock")
+    user.write("pyproject.toml", manifest)
 
     word = '[tool.lockenv.policy]\nfindings = { LE704 = "warn" }'
     user.write("pyproject.toml", f"{manifest}\n{word}\n")

@@ -84,7 +84,9 @@ class Order:
             return True
         if policy == "deny":
             return False
-        return True if specifier.prereleases else None
+        # Who asks for less than a pre-release (``<2.0.dev0``) keeps it out, and asks for none.
+        asks = any(one.prereleases and one.operator != "<" for one in specifier)
+        return True if asks else None
 
     def _preferred(self, project: Project) -> Iterable[str]:
         """The version of the former lock, then those that other targets chose."""
