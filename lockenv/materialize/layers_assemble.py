@@ -109,7 +109,9 @@ def _write(
     plan: LayerPlan, compressor: Compressor, store: ImageStore
 ) -> tuple[Path, dict[str, str | int]]:
     temporary = store.temporary()
-    packed_hash, raw_hash, size = hashlib.sha256(), hashlib.sha256(), 0
+    raw_hash, size = hashlib.sha256(), 0
+    # Where nothing is compressed, both digests are one.
+    packed_hash = raw_hash if compressor.compress(END) is END else hashlib.sha256()
     writer = FragmentWriter(store.temporary(), compressor)
     for entry in plan.first:
         writer.add(entry)
@@ -118,13 +120,15 @@ def _write(
         with temporary.open("wb") as file:
             for part in (prelude, *plan.fragments):
                 for packed, _ in read_pieces(part):
-                    raw_hash.update(compressor.decompress(packed))
                     packed_hash.update(packed)
                     size += file.write(packed)
-            raw_hash.update(END)
+                    if packed_hash is not raw_hash:
+                        raw_hash.update(compressor.decompress(packed))
             last = compressor.compress(END)
             packed_hash.update(last)
             size += file.write(last)
+            if packed_hash is not raw_hash:
+                raw_hash.update(END)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

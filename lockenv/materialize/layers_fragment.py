@@ -16,7 +16,7 @@ from lockenv.formats.tar import Entry, Kind, padding, render_header
 from lockenv.values import dataclass, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from lockenv.formats.oci import Compressor
@@ -29,8 +29,8 @@ class Fragment:
     """A fragment in the store: ``pieces`` are (compressed, raw) sizes; ``newest`` the latest time.
 
     ``directories`` are wanted by the entries but are members of no fragment: layers write them.
-    ``facts`` is what its maker keeps with it (a package's control fields, say); ``digest`` is the
-    sha256 of the data.
+    ``facts`` is what its maker keeps with it (a package's control fields, say); ``digest`` tells it
+    from every fragment that holds anything else.
     """
 
     data: Path
@@ -60,7 +60,6 @@ class FragmentWriter:
         self._compressor = compressor
         self._waiting = bytearray()
         self._pieces: list[tuple[int, int]] = []
-        self._hasher = hashlib.sha256()
         self._entries: list[Entry] = []
 
     def add(self, entry: Entry, content: Iterable[bytes] = ()) -> Entry:
@@ -83,29 +82,31 @@ class FragmentWriter:
 
     def _flush(self, *, last: bool = False) -> None:
         while len(self._waiting) >= PIECE or (last and self._waiting):
-            raw = bytes(memoryview(self._waiting)[:PIECE])
+            with memoryview(self._waiting)[:PIECE] as raw:
+                packed = self._compressor.compress(raw)
+                self._file.write(packed)
+                self._pieces.append((len(packed), len(raw)))
             del self._waiting[:PIECE]
-            packed = self._compressor.compress(raw)
-            self._file.write(packed)
-            self._hasher.update(packed)
-            self._pieces.append((len(packed), len(raw)))
 
     def finish(self, data: Path, directories: Iterable[Entry], facts: dict[str, str]) -> Fragment:
         """Put the fragment at ``data``; its index is written last, and so vouches for it."""
+        directories = tuple(directories)
         self._flush(last=True)
         self._file.close()
         self._temporary.replace(data)
-        fragment = Fragment(
+        index = _render_index(self._pieces, self._entries, directories, facts)
+        # The index names every file's digest, so its own stands for the data as well.
+        digest = hashlib.sha256(index).hexdigest()
+        self._temporary.write_bytes(b'%b,"digest":"%b"}' % (index[:-1], digest.encode()))
+        self._temporary.replace(data.with_suffix(".json"))
+        return Fragment(
             data=data,
             pieces=tuple(self._pieces),
             entries=tuple(self._entries),
-            directories=tuple(directories),
+            directories=directories,
             facts=facts,
-            digest=self._hasher.hexdigest(),
+            digest=digest,
         )
-        self._temporary.write_bytes(_render_index(fragment))
-        self._temporary.replace(data.with_suffix(".json"))
-        return fragment
 
     def discard(self) -> None:
         """Leave nothing behind."""
@@ -161,14 +162,18 @@ class PieceStream:
         return part
 
 
-def _render_index(fragment: Fragment) -> bytes:
+def _render_index(
+    pieces: Sequence[tuple[int, int]],
+    entries: Iterable[Entry],
+    directories: Iterable[Entry],
+    facts: dict[str, str],
+) -> bytes:
     return json.dumps(
         {
-            "pieces": fragment.pieces,
-            "entries": [render_entry(entry) for entry in fragment.entries],
-            "directories": [render_entry(entry) for entry in fragment.directories],
-            "facts": fragment.facts,
-            "digest": fragment.digest,
+            "pieces": pieces,
+            "entries": [render_entry(entry) for entry in entries],
+            "directories": [render_entry(entry) for entry in directories],
+            "facts": facts,
         },
         separators=(",", ":"),
     ).encode()

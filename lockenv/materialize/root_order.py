@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lockenv.errors import ExternalError, HostError, InputError, IntegrityError, LockenvError
 from lockenv.materialize.layers_fragment import parse_entry, render_entry
-from lockenv.values import asdict, dataclass
+from lockenv.values import asdict, dataclass, replace
 
 if TYPE_CHECKING:
     from lockenv.formats.tar import Entry
@@ -56,10 +56,13 @@ class RootAnswer:
 
 def render_order(order: RootOrder) -> bytes:
     """The order as JSON."""
-    body = asdict(order)
-    body["directories"] = [render_entry(entry) for entry in order.directories]
-    body["baseline"] = [render_entry(entry) for entry in order.baseline]
-    return json.dumps(body).encode()
+    rows = {
+        name: [render_entry(entry) for entry in entries]
+        for name, entries in (("directories", order.directories), ("baseline", order.baseline))
+    }
+    # Without the entries, of which there are many: a copy of each would cost more than all else.
+    rest = asdict(replace(order, directories=(), baseline=()))
+    return json.dumps({**rest, **rows}).encode()
 
 
 def parse_order(text: bytes) -> RootOrder:

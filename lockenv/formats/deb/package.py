@@ -27,8 +27,8 @@ _MEMBER = 60
 _LARGEST_CONTROL = 256 << 20
 #: zstd windows up to 128 MiB, the most that `zstd --ultra` writes without `--long`.
 _LARGEST_WINDOW = 1 << 27
-#: How much compressed data is read at once.
-_PIECE = 256 << 10
+#: How much compressed data is read at once, and how much is decoded.
+_PIECE, _DECODED = 256 << 10, 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +76,20 @@ class DataStream:
     def __init__(self, decoder: _Decoder, name: str) -> None:
         self._decoder = decoder
         self._name = name
+        self._ready = memoryview(b"")
 
     def read(self, count: int, /) -> bytes:
         """Up to ``count`` bytes; none at the end. IntegrityError for bytes that do not decode."""
+        if not self._ready:
+            self._ready = memoryview(self._decoded())
+        part = bytes(self._ready[:count])
+        self._ready = self._ready[count:]
+        return part
+
+    def _decoded(self) -> bytes:
+        # Much at once: each call of a decoder takes and gives back the interpreter's lock.
         try:
-            return self._decoder.read(count)
+            return self._decoder.read(_DECODED)
         except (lzma.LZMAError, zlib.error, OSError, EOFError, zstandard.ZstdError) as error:
             raise _broken(self._name, f"a member does not decode: {error}") from error
 

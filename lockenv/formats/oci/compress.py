@@ -8,7 +8,7 @@ follow one another; every reader of OCI layers takes them so.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import zstandard
 
@@ -17,6 +17,9 @@ from lockenv.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+Buffer: TypeAlias = bytes | memoryview
+_T = TypeVar("_T")
 
 COMPRESSIONS = ("gzip", "zstd", "none")
 #: Large enough to cost 1 % of size at most, small enough for many threads.
@@ -31,13 +34,14 @@ _ZSTD_LEVEL = 3
 class Compressor:
     """One way of compressing; ``label`` tells it from every other that writes other bytes.
 
+    Where nothing is compressed, both functions answer with the very object that they are given.
     The label ends with a probe: the first digits of the digest of a fixed text, compressed. Another
     library, version or processor that writes other bytes has another label, without our knowing.
     """
 
     name: str
     label: str
-    compress: Callable[[bytes], bytes]
+    compress: Callable[[Buffer], Buffer]
     decompress: Callable[[bytes], bytes]
 
 
@@ -48,11 +52,11 @@ def _sample() -> bytes:
     return bytes(5000) + words + noise + words[::2]
 
 
-def _same(data: bytes) -> bytes:
+def _same(data: _T) -> _T:
     return data
 
 
-def _label(name: str, settings: str, compress: Callable[[bytes], bytes]) -> str:
+def _label(name: str, settings: str, compress: Callable[[Buffer], bytes]) -> str:
     probe = hashlib.sha256(compress(_sample())).hexdigest()[:8]
     return f"{name} {settings} piece {PIECE >> 20}MiB probe {probe}"
 
@@ -68,11 +72,11 @@ def _open_gzip() -> Compressor:
             fix='choose --compression zstd, or run `pip install "isal>=1.7"`',
         ) from error
 
-    def once(data: bytes) -> bytes:
+    def once(data: Buffer) -> bytes:
         # 31: a gzip header without name and time, the largest window.
         return isal_zlib.compress(data, _GZIP_LEVEL, 31)
 
-    def compress(data: bytes) -> bytes:
+    def compress(data: Buffer) -> bytes:
         # One piece in thousands was seen to come out with one match fewer, and so with other bytes,
         # in ISA-L 2.32.1. So each piece is compressed until two of its results agree.
         results = [once(data), once(data)]
@@ -92,7 +96,7 @@ def _open_gzip() -> Compressor:
 
 
 def _open_zstd() -> Compressor:
-    def compress(data: bytes) -> bytes:
+    def compress(data: Buffer) -> bytes:
         # A context of its own for each piece: contexts are not shared between threads.
         return zstandard.ZstdCompressor(level=_ZSTD_LEVEL, write_checksum=False).compress(data)
 
