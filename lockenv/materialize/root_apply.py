@@ -62,18 +62,20 @@ def _lay_out(
         problem = answer.read_text() if answer.exists() else None
     if problem != "":
         confinement.call("lockenv.materialize.root_worker:remove", str(folder))
-        raise parse_error(problem) if problem else refused(f"status {ended.status}")
+        raise parse_error(problem) if problem else refused(f"status {ended.status}", ended.output)
 
 
 def apply(confinement: Confinement, folder: str, answer: str, *layers: str) -> None:
     """Lay layers into a new folder; what is wrong with them, or "", goes to the file ``answer``."""
     shutil.rmtree(folder, ignore_errors=True)
-    Path(folder).mkdir(parents=True)
     try:
+        Path(folder).mkdir(parents=True)
         lay_layers(folder, layers, own=confinement.mode != "single")
         problem = ""
     except LockenvError as error:
         problem = render_error(error)
+    except OSError as error:
+        problem = render_error(refused(f"{error.strerror}: {error.filename or folder}"))
     Path(answer).write_text(problem)
 
 

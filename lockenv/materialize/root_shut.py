@@ -68,11 +68,12 @@ def _obstructed(error: OSError) -> IntegrityError:
     )
 
 
-def refused(why: str) -> HostError:
+def refused(why: str, output: str = "") -> HostError:
     """The error for a root that this machine does not let us write."""
     return HostError(
         "cannot-write-root",
         "the image's root could not be written",
         why=why,
         fix="make room, or name another folder with --cache-dir",
+        output=output,
     )

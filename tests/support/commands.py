@@ -192,10 +192,10 @@ class User:
         return process.stdout.strip()
 
 
-def finish(process: subprocess.Popen[str]) -> Answer:
+def finish(process: subprocess.Popen[str], patience: float = PATIENCE) -> Answer:
     """Wait for a started command; it is killed where it outlasts all patience."""
     try:
-        out, err = process.communicate(timeout=PATIENCE)
+        out, err = process.communicate(timeout=patience)
     except subprocess.TimeoutExpired:
         process.kill()
         out, err = process.communicate()

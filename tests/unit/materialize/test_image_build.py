@@ -15,8 +15,10 @@ from lockenv.materialize import (
     BuildPlaces,
     ImagePlan,
     ImageSettings,
+    ImageStore,
     check_digests,
     check_image,
+    materialize_root,
     open_image,
     remove_tree,
     remove_unused_roots,
@@ -285,6 +287,16 @@ def test_secrets_that_scripts_make_are_left_out_and_named(tmp_path: Path, base: 
     assert "etc/any.key" in dict(image.dropped)
     gone = {"etc/ssh/ssh_host_rsa_key", "var/log/made.log", "etc/any.key", "etc/link.key"}
     assert not gone & set(_flat(image))
+
+
+def test_a_layer_that_is_gone_is_named(tmp_path: Path) -> None:
+    places = _places(tmp_path)
+
+    with pytest.raises(HostError) as caught:
+        materialize_root([tmp_path / "gone"], "test", places.confinement, ImageStore(places.cache))
+
+    assert caught.value.why == (f"No such file or directory: {tmp_path}/gone",)
+    assert not any((places.cache / "image" / "roots").iterdir())
 
 
 def test_a_member_that_leaves_the_root_is_refused(tmp_path: Path, base: TinyDeb) -> None:
