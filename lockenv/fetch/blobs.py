@@ -291,6 +291,15 @@ def _absent(address: str, status: int) -> UnavailableError:
     )
 
 
+def _intended(where: str) -> str:
+    """How to take another file, by where the hash of this one stands."""
+    if where.startswith("lockenv.lock"):
+        return "`lockenv lock -P NAME` takes it, review the diff"
+    if where == "the manifest":
+        return "correct the hash in the manifest"
+    return "run `lockenv lock`, review the diff"
+
+
 def _mismatch(wanted: Wanted, received: Digest, size: int, address: str) -> IntegrityError:
     why = [
         f"locked   {wanted.digest} ({wanted.where})",
@@ -305,5 +314,5 @@ def _mismatch(wanted: Wanted, received: Digest, size: int, address: str) -> Inte
         "digest-mismatch",
         f"{wanted.name} is not the file that was locked",
         why=why,
-        fix="do not use this file; if the change is intended, run `lockenv lock`, review the diff",
+        fix=f"do not use this file; if the change is intended, {_intended(wanted.where)}",
     )

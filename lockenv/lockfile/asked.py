@@ -119,10 +119,14 @@ def single(lines: Iterable[str], kind: str, default: str = "") -> str:
 
 @dataclass(frozen=True, slots=True)
 class Replacements:
-    """What the manifest puts in the place of other packages' requirements."""
+    """What the manifest puts in the place of other packages' requirements.
+
+    ``placed`` are names that it says the place of: whatever url others ask for, that one counts.
+    """
 
     overrides: tuple[Requirement, ...]
     excluded: frozenset[str]
+    placed: frozenset[str] = frozenset()
 
     def of(self, requirement: Requirement) -> tuple[Requirement, ...]:
         """What is asked instead: itself, the overrides of its name, or nothing."""
@@ -139,4 +143,9 @@ def replacements(lines: Iterable[str]) -> Replacements:
     return Replacements(
         overrides=tuple(requirements(lines, "override")),
         excluded=frozenset(canonicalize_name(name) for name in rests(lines, "exclude")),
+        placed=frozenset(
+            name
+            for name, _, place in (line.partition(" ") for line in rests(lines, "source"))
+            if not place.startswith("index=")
+        ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -77,6 +78,36 @@ def _is_from(package: LockedPackage, url: str) -> bool:
     if package.archive is not None:
         return package.archive_path is not None or package.archive.url == address
     return package.directory is not None
+
+
+def is_still_at(
+    package: LockedPackage | None, requirement: Requirement, former: Iterable[Requirement]
+) -> bool:
+    """Whether a url means the place that the pin was locked for by others of its name.
+
+    What a pin has of a local place or of a revision does not tell which words led there, so the
+    former requirements do. A hash is met by the locked file, or stood there before.
+    """
+    if requirement.url is None:
+        return True
+    place, hashes = _place(requirement.url)
+    before = [_place(one.url) for one in former if one.url]
+    known = {one for _, given in before for one in given}
+    if package is not None and package.archive is not None:
+        digest = package.archive.digest
+        known.add(f"{digest.algorithm}={digest.hex}")
+    return place in {one for one, _ in before} and hashes <= known
+
+
+def _place(url: str) -> tuple[tuple[str, str], frozenset[str]]:
+    """The address with its subdirectory, and the hashes that stand in it."""
+    address, _, fragment = url.partition("#")
+    words = [word.partition("=") for word in fragment.split("&") if word]
+    inner = next((value for key, _, value in words if key == "subdirectory"), "")
+    hashes = frozenset(
+        f"{key}={value}" for key, _, value in words if key not in {"subdirectory", "egg"}
+    )
+    return (address, posixpath.normpath(inner)), hashes
 
 
 def holds(requirement: Requirement, markers: Mapping[str, str], extras: Iterable[str]) -> bool:

@@ -90,7 +90,9 @@ def _misfits(
     instead = replacements(lines)
     for asker, asked in _all_asks(lock, locked, entries, instead):
         package = entries.get(asked.name)
-        if package is not None and not answers(package, asked):
+        if package is None or (asked.url and asked.name in instead.placed):
+            continue
+        if not answers(package, asked):
             message = f"{{place}}: {package.name} {package.version or ''} is not {asked},"
             message = f"{message} which {asker} asks"
             path = ("packages", numbers[id(package)])

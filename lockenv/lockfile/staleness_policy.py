@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockenv.lockfile.asked import replacements, requirements, rests, single
-from lockenv.lockfile.requirements import answers, holds, is_prerelease, parsed_requirement
+from lockenv.lockfile.requirements import (
+    answers,
+    holds,
+    is_prerelease,
+    is_still_at,
+    parsed_requirement,
+)
 from lockenv.lockfile.selection import artifact_for
 from lockenv.lockfile.staleness_python import described
 from lockenv.lockfile.targets import target_of
@@ -50,21 +56,25 @@ def _parsed(text: str) -> Requirement | None:
 
 
 def _limits(comparison: Comparison) -> Iterator[Finding]:
-    old, new = comparison.lines("constraint")
+    yield from _unanswered(comparison, "constraint")
+
+
+def _unanswered(comparison: Comparison, kind: str) -> Iterator[Finding]:
+    """The new lines of a kind that a pin does not answer."""
+    old, new = comparison.lines(kind)
     for line in sorted(set(new) - old):
-        requirement = _parsed(line.removeprefix("constraint "))
+        requirement = _parsed(line.removeprefix(f"{kind} "))
         package = comparison.entries.get(requirement.name) if requirement else None
-        if requirement and package and not answers(package, requirement):
+        if not requirement or not package:
+            continue
+        former = [one for one in requirements(old, kind) if one.name == requirement.name]
+        if not (answers(package, requirement) and is_still_at(package, requirement, former)):
             yield _unmet(comparison, line, package, f"the {line}")
 
 
 def _replaced(comparison: Comparison) -> Iterator[Finding]:
+    yield from _unanswered(comparison, "override")
     old, new = comparison.lines("override")
-    for line in sorted(set(new) - old):
-        requirement = _parsed(line.removeprefix("override "))
-        package = comparison.entries.get(requirement.name) if requirement else None
-        if requirement and package and not answers(package, requirement):
-            yield _unmet(comparison, line, package, f"the {line}")
     gone = {
         requirement.name
         for line in old - set(new)

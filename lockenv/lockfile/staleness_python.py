@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 
 from lockenv.lockfile.asked import Asked, Root, roots, single
 from lockenv.lockfile.comparing import Comparison
-from lockenv.lockfile.requirements import admits, answers, parsed_requirement
+from lockenv.lockfile.requirements import admits, answers, is_still_at, parsed_requirement
 from lockenv.lockfile.selection import own_project, walk
 from lockenv.model import LOCK_NAME
 from lockenv.values import replace
@@ -69,7 +69,9 @@ def _changed(comparison: Comparison, before: list[Root], after: list[Root]) -> I
     package = comparison.entries.get(name)
     for root in after:
         if package is None or not (
-            answers(package, root.requirement) and _extras([root]) <= set(package.extras)
+            answers(package, root.requirement)
+            and _extras([root]) <= set(package.extras)
+            and is_still_at(package, root.requirement, (one.requirement for one in before))
         ):
             yield comparison.finding(
                 "LE103",

@@ -75,7 +75,9 @@ def _asked(roots: Sequence[Root]) -> str:
     extras = sorted({root.requirement.identifier.qualifier for root in roots} - {""})
     if len(roots) == 1 or not extras or not first.startswith(name):
         return first
-    return f"{name}[{','.join(extras)}]{first.removeprefix(name)}"
+    own = roots[0].requirement.identifier.qualifier
+    condition = first.removeprefix(name).removeprefix(f"[{own}]")
+    return f"{name}[{','.join(extras)}]{condition}"
 
 
 def _is_own_name(link: Link) -> bool:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from lockenv.model import Artifact, LockedPackage, Target
 
+    #: Files by the address of their index and the digits of their digest.
+    KnownFiles = Mapping[tuple[str, str], Artifact]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
@@ -51,20 +54,22 @@ def _identity(member: Chosen) -> tuple[object, ...]:
     return (package.name, package.version, place, member.requires, package.requires_python)
 
 
-def known_files(former: Iterable[LockedPackage]) -> dict[str, Artifact]:
-    """Every file of the entries, by its digest's digits."""
-    known: dict[str, Artifact] = {}
+def known_files(former: Iterable[LockedPackage]) -> KnownFiles:
+    """Every file of the entries that an index lists, by that index and its digest's digits.
+
+    What another index, or another address, says of the same bytes is not what this one says.
+    """
+    known: dict[tuple[str, str], Artifact] = {}
     for package in former:
-        files = (*package.wheels, package.sdist, package.archive)
-        known |= {file.digest.hex: file for file in files if file is not None}
+        if package.index is not None:
+            files = (*package.wheels, package.sdist)
+            known |= {(package.index, file.digest.hex): file for file in files if file is not None}
     return known
 
 
-def _entry(
-    members: Sequence[tuple[Target, Chosen]], known: Mapping[str, Artifact]
-) -> LockedPackage:
+def _entry(members: Sequence[tuple[Target, Chosen]], known: KnownFiles) -> LockedPackage:
     first = members[0][1].package
-    files = {"wheels": _Files(known), "sdist": _Files(known), "archive": _Files(known)}
+    files = {kind: _Files(first.index, known) for kind in ("wheels", "sdist", "archive")}
     for target, member in members:
         package = member.package
         for wheel in package.wheels:
@@ -89,13 +94,14 @@ def _entry(
 class _Files:
     """The files of one kind of one entry, each with the targets that it serves."""
 
-    def __init__(self, known: Mapping[str, Artifact]) -> None:
+    def __init__(self, index: str | None, known: KnownFiles) -> None:
+        self._index = index
         self._known = known
         self._found: dict[str, tuple[Artifact, set[str]]] = {}
 
     def add(self, artifact: Artifact, target: Target) -> None:
         """Note that a target is served by a file."""
-        artifact = with_known_facts(artifact, self._known)
+        artifact = with_known_facts(artifact, self._index, self._known)
         self._found.setdefault(artifact.digest.hex, (artifact, set()))[1].add(target.name)
 
     def merged(self) -> tuple[Artifact, ...]:
@@ -174,9 +180,9 @@ def _joined(files: Iterable[Artifact]) -> tuple[Artifact, ...]:
     return tuple(sorted(found.values(), key=lambda file: file.name))
 
 
-def with_known_facts(artifact: Artifact, known: Mapping[str, Artifact]) -> Artifact:
-    """What an earlier lock knew of the same bytes stays, where this index does not say it."""
-    before = known.get(artifact.digest.hex)
+def with_known_facts(artifact: Artifact, index: str | None, known: KnownFiles) -> Artifact:
+    """What an earlier lock knew of a file of an index stays, where a mirror does not say it."""
+    before = known.get((index or "", artifact.digest.hex))
     if before is None or before.name != artifact.name:
         return artifact
     return replace(

@@ -143,14 +143,16 @@ def with_former_facts(
     """The builds, with what an earlier lock knew of a file where a mirror says less of it."""
     if former is None:
         return tuple(builds)
-    known = known_files(former.packages)
+    known = dict(known_files(former.packages))
     for build in former.builds:
-        known |= {one.artifact.digest.hex: one.artifact for one in build.packages}
+        known |= {
+            (one.index or "", one.artifact.digest.hex): one.artifact for one in build.packages
+        }
     return tuple(
         replace(
             build,
             packages=tuple(
-                replace(one, artifact=with_known_facts(one.artifact, known))
+                replace(one, artifact=with_known_facts(one.artifact, one.index, known))
                 for one in build.packages
             ),
         )

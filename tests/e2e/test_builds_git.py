@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import tomllib
 from typing import TYPE_CHECKING
 
@@ -12,58 +10,16 @@ import pytest
 
 from tests.support.backends import source_files, source_folder, witness_wheel
 from tests.support.commands import User
+from tests.support.git_server import Repository, serve_git
 from tests.support.projects import backend_wheel, pyproject
 from tests.support.wheels import wheel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from tests.support.index_server import IndexServer
 
 ALLOWED = '[tool.lockenv.policy]\nsdist = { lib = "locked-build" }\n'
-
-
-class Repository:
-    """A repository of another user's: no configuration of this machine has a part in it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        folder.mkdir(parents=True)
-        self.git("init", "--quiet", "--initial-branch", "main")
-
-    @property
-    def url(self) -> str:
-        return self.folder.as_uri()
-
-    def git(self, *words: str) -> str:
-        environment = {
-            **os.environ,
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_ALLOW_PROTOCOL": "file",
-            **{f"GIT_{who}_NAME": "A U Thor" for who in ("AUTHOR", "COMMITTER")},
-            **{f"GIT_{who}_EMAIL": "author@example.com" for who in ("AUTHOR", "COMMITTER")},
-        }
-        done = subprocess.run(
-            ["git", *words],
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return done.stdout.strip()
-
-    def commit(self, files: Mapping[str, str], *, tag: str = "") -> str:
-        for path, text in files.items():
-            (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (self.folder / path).write_text(text)
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", "A change")
-        if tag:
-            self.git("tag", "--annotate", tag, "--message", tag)
-        return self.git("rev-parse", "HEAD")
 
 
 def static(version: str, dependencies: str = '["base"]') -> dict[str, str]:
@@ -287,3 +243,90 @@ def test_a_bundle_has_the_commits_too(
     fresh.lockenv("sync", "--offline", "--from", str(user.folder / "bundle"))
 
     assert fresh.versions() == {"base": "1.0", "lib": "1.0"}
+
+
+def test_a_server_is_asked_over_http(user: User, world: IndexServer, tmp_path: Path) -> None:
+    upstream = tmp_path / "upstream"
+    inner = Repository(upstream / "inner")
+    inner.commit({"part.py": "PART = 1\n"})
+    lib = Repository(upstream / "lib")
+    first = lib.commit(static("1.0"), tag="v1")
+    lib.git("submodule", "--quiet", "add", "../inner", "inner")
+    second = lib.commit(static("2.0"))
+    with serve_git(upstream) as server:
+        for revision, commit in (("", second), ("@v1", first), (f"@{first[:9]}", first)):
+            asked = f"lib @ git+{server.root}/lib{revision}"
+            user.write("pyproject.toml", pyproject(world, dependencies=[asked], tables=ALLOWED))
+
+            user.lockenv("lock")
+            user.lockenv("sync")
+
+            assert commit_of(user) == commit
+            user.lockenv("check", "--all")
+    checkouts = (user.cache / "git").glob(f"*/{second}/inner/part.py")
+    assert next(checkouts).is_file()
+
+
+def test_a_server_that_refuses_is_status_8_and_netrc_opens_it(
+    user: User, world: IndexServer, tmp_path: Path
+) -> None:
+    Repository(tmp_path / "upstream" / "lib").commit(static("1.0"))
+    with serve_git(tmp_path / "upstream") as server:
+        server.credentials = ("me", "secret")
+        asked = f"lib @ git+{server.root}/lib"
+        user.write("pyproject.toml", pyproject(world, dependencies=[asked], tables=ALLOWED))
+
+        assert user.lockenv("lock", status=8).slug == "git-refused"
+        netrc = user.ground / "home" / ".netrc"
+        netrc.write_text("machine 127.0.0.1 login me password secret\n")
+        netrc.chmod(0o600)
+        user.lockenv("lock")
+
+    assert "secret" not in user.read("lockenv.lock")
+
+
+def test_a_commit_that_the_server_no_longer_has_is_gone(
+    user: User, world: IndexServer, tmp_path: Path
+) -> None:
+    lib = Repository(tmp_path / "upstream" / "lib")
+    lib.commit(static("1.0"))
+    with serve_git(tmp_path / "upstream") as server:
+        asked = f"lib @ git+{server.root}/lib@{'0' * 40}"
+        user.write("pyproject.toml", pyproject(world, dependencies=[asked], tables=ALLOWED))
+
+        refused = user.lockenv("lock", status=8)
+
+    assert refused.slug == "gone"
+    assert f"has no commit {'0' * 40}" in refused.err
+
+
+@pytest.mark.parametrize("inner", ["../..", "/etc", "a/../../b"])
+def test_a_subdirectory_stays_inside(
+    user: User, world: IndexServer, lib: Repository, inner: str
+) -> None:
+    lib.commit(static("1.0"))
+    asked = f"lib @ git+{lib.url}#subdirectory={inner}"
+    user.write("pyproject.toml", pyproject(world, dependencies=[asked], tables=ALLOWED))
+
+    refused = user.lockenv("lock", status=2)
+
+    assert refused.slug == "unusable-address"
+    assert "is not inside it" in refused.err
+
+
+def test_another_revision_in_an_address_is_drift_and_moves_the_commit(
+    user: User, world: IndexServer, lib: Repository
+) -> None:
+    first = lib.commit(static("1.0"), tag="v1")
+    second = lib.commit(static("2.0"))
+    asked = f"lib @ git+{lib.url}"
+    user.write("pyproject.toml", pyproject(world, dependencies=[asked], tables=ALLOWED))
+    user.lockenv("lock")
+    assert commit_of(user) == second
+    user.write("pyproject.toml", pyproject(world, dependencies=[f"{asked}@v1"], tables=ALLOWED))
+
+    assert "LE103" in user.lockenv("check", status=1).out
+    user.lockenv("lock")
+
+    assert commit_of(user) == first
+    user.lockenv("check")

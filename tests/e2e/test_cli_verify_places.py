@@ -16,7 +16,8 @@ from lockenv.lockfile import parse_lock, render_lock
 from lockenv.model import Digest
 from lockenv.tables.addresses import NVIDIA_REDISTRIBUTABLES
 from lockenv.values import replace
-from tests.e2e.test_builds_git import ALLOWED, Repository, static
+from tests.e2e.test_builds_git import ALLOWED, static
+from tests.support.git_server import Repository
 from tests.support.kernels import kernel_sdist, redistributable, toolkit_wheels
 from tests.support.projects import backend_wheel, pyproject
 from tests.support.registry import memory_registry

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import posixpath
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, unquote, urlsplit, urlunsplit
 
@@ -18,6 +20,7 @@ from lockenv.sources.python.values import Release
 from lockenv.values import replace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from lockenv.model import SourceRule
@@ -35,8 +38,9 @@ def place_of(rule: SourceRule | None, root: Path) -> str | None:
     if rule is None:
         return None
     if rule.url is not None:
-        suffix = f"#subdirectory={rule.subdirectory}" if rule.subdirectory else ""
-        return rule.url + suffix
+        begin = "&" if "#" in rule.url else "#"
+        suffix = f"{begin}subdirectory={rule.subdirectory}" if rule.subdirectory else ""
+        return normal_place(rule.url + suffix)
     if rule.path is not None:
         return (root / rule.path).absolute().as_uri()
     if rule.git is not None:
@@ -62,6 +66,18 @@ def normal_place(url: str) -> str:
     return urlunsplit(parts._replace(query=query, fragment="&".join(kept)))
 
 
+def split_hashes(url: str) -> tuple[str, frozenset[str]]:
+    """A (normal) place without the hashes that stand in it, and these (``sha256=…``).
+
+    A hash does not make another place, it says what must lie there.
+    """
+    parts = urlsplit(url)
+    words = parts.fragment.split("&")
+    hashes = {one for one in words if one.partition("=")[0] in hashlib.algorithms_guaranteed}
+    rest = "&".join(one for one in words if one not in hashes)
+    return urlunsplit(parts._replace(fragment=rest)) if hashes else url, frozenset(hashes)
+
+
 class Direct:
     """Finds what lies at a place, for one target."""
 
@@ -77,8 +93,8 @@ class Direct:
         self._ranks = ranks
         self._repositories = repositories
 
-    def release(self, name: str, url: str) -> Release:
-        """What lies at a place, as the only release of a package.
+    def release(self, name: str, url: str, hashes: Iterable[str] = ()) -> Release:
+        """What lies at a place, as the only release of a package, with hashes that it must have.
 
         Raises:
             InputError: nothing there can be installed on the target, or its build is denied.
@@ -88,16 +104,23 @@ class Direct:
         if url.startswith("git+"):
             return self._commit(name, url, rule)
         parts = urlsplit(url)
+        if parts.scheme == "file" and parts.netloc not in {"", "localhost"}:
+            raise _useless(
+                name, url, "file: addresses are absolute; a relative one is a path in [sources]"
+            )
         local = path_of(urlunsplit(parts._replace(fragment="")))
-        subdirectory = parse_qs(parts.fragment).get("subdirectory", [None])[0] or None
+        asked = parse_qs(parts.fragment).get("subdirectory", [None])[0]
+        subdirectory = _inner(name, url, asked)
         if local is not None:
             if local.is_dir():
                 return self._folder(name, url, local, rule, subdirectory)
             if not local.is_file():
                 raise _useless(name, url, "there is no such file or folder")
+            if rule is not None and rule.editable:
+                raise _useless(name, url, "editable = true is for folders, and this is a file")
         elif parts.scheme not in {"https", "http"}:
             raise _useless(name, url, "addresses begin with https:, http:, file: or git+")
-        file = _listed(url)
+        file = _listed(name, url, hashes)
         release = Release(
             name=name,
             version=self._wheel_version(name, url, file) if file.is_wheel else _UNKNOWN,
@@ -128,6 +151,7 @@ class Direct:
     def _folder(
         self, name: str, url: str, path: Path, rule: SourceRule | None, subdirectory: str | None
     ) -> Release:
+        _refuse_no_project(name, url, path / (subdirectory or ""))
         release = Release(
             name=name,
             version=_UNKNOWN,
@@ -169,10 +193,12 @@ class Direct:
         self._refuse_denied(name, url)
         is_ruled = rule is not None and rule.git is not None
         place = place_of_rule(rule) if rule is not None and is_ruled else place_of_url(url)
+        place = replace(place, subdirectory=_inner(name, url, place.subdirectory))
         commit = self._kept(name, place) or self._repositories.commit(place)
         folder = self._repositories.checkout(place.url, commit)
         if not (folder / (place.subdirectory or "")).is_dir():
             raise _useless(name, url, f"commit {commit} has no folder {place.subdirectory}")
+        _refuse_no_project(name, url, folder / (place.subdirectory or ""))
         release = Release(
             name=name,
             version=_UNKNOWN,
@@ -217,19 +243,40 @@ class Direct:
         )
 
 
-def _listed(url: str) -> ListedFile:
+def _inner(name: str, url: str, subdirectory: str | None) -> str | None:
+    """A folder inside what lies at a place, in its one spelling; None for the top."""
+    inner = posixpath.normpath(subdirectory) if subdirectory else "."
+    if inner.startswith(("/", "../")) or inner == ".." or "\\" in inner:
+        raise _useless(name, url, f"the subdirectory {subdirectory} is not inside it")
+    return None if inner == "." else inner
+
+
+def _refuse_no_project(name: str, url: str, folder: Path) -> None:
+    """`InputError` for a folder that no backend could build, before one is asked to."""
+    if any((folder / one).is_file() for one in ("pyproject.toml", "setup.py", "setup.cfg")):
+        return
+    reason = "neither pyproject.toml nor setup.py lies there"
+    if any(folder.glob("*.whl")):
+        reason += '; a folder of wheels is an index of format = "flat"'
+    raise _useless(name, url, reason)
+
+
+def _listed(name: str, url: str, hashes: Iterable[str]) -> ListedFile:
     parts = urlsplit(url)
-    hashes = []
-    for algorithm, values in parse_qs(parts.fragment).items():
-        try:
-            hashes.append(str(parse_digest(f"{algorithm}:{values[0]}")))
-        except ValueError:
-            continue
     return ListedFile(
         filename=unquote(parts.path.rpartition("/")[2]),
         url=urlunsplit(parts._replace(fragment="")),
-        hashes=tuple(sorted(hashes)),
+        hashes=tuple(sorted(digest_text(name, url, one) for one in hashes)),
     )
+
+
+def digest_text(name: str, url: str, text: str) -> str:
+    """A hash as it stands in an address (``sha256=…``) as a digest (``sha256:…``)."""
+    algorithm, _, digits = text.partition("=")
+    try:
+        return str(parse_digest(f"{algorithm}:{digits}"))
+    except ValueError as error:
+        raise _useless(name, url, f"{text} is no hash") from error
 
 
 def _useless(name: str, url: str, reason: str) -> InputError:

@@ -42,6 +42,8 @@ _PASSING = pattern(
     r"|error: 5\d\d|network is unreachable|temporary failure|unexpected disconnect",
     re.IGNORECASE,
 )
+#: What servers say of a commit that they do not have, or do not give.
+_UNKNOWN_COMMIT = pattern(r"not our ref|unadvertised object|couldn't find remote ref")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +171,7 @@ class GitRepositories:
             if not self._has(url, commit):
                 # A commit that no branch and no tag leads to.
                 source = self._shelf.get(url, url)
-                self._run(url, ["fetch", "--quiet", "--no-tags", source, commit])
+                self._bring_commit(url, commit, source)
             if folder.is_dir():
                 return folder
             with tempfile.TemporaryDirectory(prefix=".new-", dir=folder.parent) as new:
@@ -178,12 +180,26 @@ class GitRepositories:
                     (Path(new) / "tree").rename(folder)
         return folder
 
+    def _bring_commit(self, url: str, commit: str, source: str) -> None:
+        try:
+            self._run(url, ["fetch", "--quiet", "--no-tags", source, commit])
+        except UnavailableError as error:
+            if not any(_UNKNOWN_COMMIT.search(line) for line in error.why):
+                raise
+            raise UnavailableError(
+                "gone",
+                f"{redacted(url)} has no commit {commit}",
+                why=["no branch and no tag leads to it, and the server does not give it"],
+                fix="correct the revision; a locked one moves with `lockenv lock -P NAME`",
+            ) from error
+
     def _populate(self, url: str, commit: str, tree: Path) -> None:
         """The files of a commit, with a repository around them: versions are told from tags."""
         repository = str(self._repository(url))
         self._git(
             url,
             ["clone", "--quiet", "--shared", "--no-checkout", "--template=", repository, str(tree)],
+            local=True,
         )
         # Relative addresses of submodules start from here.
         self._git(url, ["-C", str(tree), "config", "remote.origin.url", url])

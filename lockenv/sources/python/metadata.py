@@ -26,7 +26,7 @@ from lockenv.sources.python.versions import version_of
 from lockenv.values import dataclass, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from lockenv.fetch import Fetcher, Page, RemoteFile
@@ -87,7 +87,9 @@ class Reader:
             kept = self._fetcher.recall(KEPT_FORM, key)
             if kept is not None:
                 return parse_core(kept)
-        metadata = self._offered(release) or self._ranged(release) if release.is_wheel else None
+        # Of a file at an address of its own no index has said the hash: it is brought and hashed.
+        is_listed = release.is_wheel and release.kind != "archive"
+        metadata = self._offered(release) or self._ranged(release) if is_listed else None
         if metadata is None:
             if cheaply:
                 return None
@@ -190,7 +192,8 @@ class Reader:
 
     def bring(self, release: Release) -> Brought:
         """The release's whole file in the store, with its sha256 and size."""
-        return self._files.once(release.file.url, lambda: self._bring(release))
+        key = " ".join((release.file.url, *release.file.hashes))
+        return self._files.once(key, lambda: self._bring(release))
 
     def _bring(self, release: Release) -> Brought:
         file = release.file
@@ -217,17 +220,7 @@ class Reader:
             if path is not None:
                 return Brought(digest, path.stat().st_size, path)
         digest, size, path = self._fetcher.download(file.url)
-        for text in file.hashes:
-            algorithm, _, digits = text.partition(":")
-            with path.open("rb") as stream:
-                found = hashlib.file_digest(stream, algorithm).hexdigest()
-            if found != digits:
-                raise IntegrityError(
-                    "digest-mismatch",
-                    f"{file.filename} is not the file that the index lists",
-                    why=[f"listed   {text} ({_where(release)})", f"received {algorithm}:{found}"],
-                    fix="do not use this index until its owner has explained it",
-                )
+        _refuse_others(release, path, file.hashes)
         if not any(parse_digest(text).is_strong for text in file.hashes):
             said = "only a weak hash" if file.hashes else "no hash"
             self._note(
@@ -236,6 +229,10 @@ class Reader:
         if file.hashes:
             self._fetcher.remember(_BY_WEAK, known, digest.hex.encode())
         return Brought(digest, size, path)
+
+    def hold(self, release: Release, digests: Iterable[str]) -> None:
+        """`IntegrityError` if a file has not each of these digests (``sha256:…``)."""
+        _refuse_others(release, self.bring(release).path, digests)
 
     def digest_and_size(self, release: Release) -> tuple[Digest, int | None]:
         """The sha256 and the size of a release's file, asked for only where the index is silent."""
@@ -304,6 +301,20 @@ class Whole:
 def sha256_of(body: bytes) -> Digest:
     """The digest of some bytes."""
     return Digest("sha256", hashlib.sha256(body).hexdigest())
+
+
+def _refuse_others(release: Release, path: Path, digests: Iterable[str]) -> None:
+    for text in sorted(digests):
+        algorithm, _, digits = text.partition(":")
+        with path.open("rb") as stream:
+            found = hashlib.file_digest(stream, algorithm).hexdigest()
+        if found != digits:
+            raise IntegrityError(
+                "digest-mismatch",
+                f"{release.file.filename} is not the file that {_where(release)} names",
+                why=[f"listed   {text} ({_where(release)})", f"received {algorithm}:{found}"],
+                fix="do not use this file until its publisher has explained it",
+            )
 
 
 def _where(release: Release) -> str:

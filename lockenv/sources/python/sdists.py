@@ -60,7 +60,8 @@ def build_system_of(body: bytes) -> BuildSystem:
     try:
         document = parse_toml("pyproject.toml", body.decode())
     except (ValueError, InputError) as error:
-        raise MetadataError(f"its pyproject.toml cannot be read: {error}") from error
+        what = error.what if isinstance(error, InputError) else error
+        raise MetadataError(f"its pyproject.toml cannot be read: {what}") from error
     fields = Fields(document).below("build-system")
     if fields is None:
         return LEGACY
@@ -105,7 +106,8 @@ def source_texts(tree: SourceTree, names: frozenset[str] = _TEXTS) -> dict[str, 
         zlib.error,
         ValueError,
     ) as error:
-        raise MetadataError(f"it is no sound sdist: {error}") from error
+        first = str(error).partition("\n")[0].rstrip(":")
+        raise MetadataError(f"it is no sound sdist: {first}") from error
 
 
 def _folder_texts(tree: SourceTree, names: frozenset[str]) -> dict[str, bytes]:

@@ -13,7 +13,13 @@ from lockenv.errors import ExternalError, InputError, LockenvError
 from lockenv.fetch import Memo, redacted
 from lockenv.model import SILENT
 from lockenv.resolve import Identifier, Rejected, UnusableCandidateError
-from lockenv.sources.python.direct import Direct, normal_place, place_of
+from lockenv.sources.python.direct import (
+    Direct,
+    digest_text,
+    normal_place,
+    place_of,
+    split_hashes,
+)
 from lockenv.sources.python.indexes import Indexes
 from lockenv.sources.python.metadata import MisnamedError, Reader
 from lockenv.sources.python.order import Order
@@ -37,7 +43,7 @@ from lockenv.sources.python.versions import (
 from lockenv.values import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from packaging.requirements import Requirement
 
@@ -89,7 +95,13 @@ class PythonSource:
         self._guessed: dict[str, set[PythonRequirement]] = {}
         # The places that the manifest names beside its rules, and why one of them is of no use.
         self._demanded: dict[str, str] = {}
-        self._constrained = _places_in(self._constraints)
+        self._hashes: dict[str, set[str]] = {}
+        self._constrained = {
+            name: self._at(line.url)
+            for name, lines in self._constraints.items()
+            for line in lines
+            if line.url is not None
+        }
         self._useless: dict[str, Rejected] = {}
         self._misnamed: dict[Release, MisnamedError] = {}
         self._note = progress.note
@@ -135,8 +147,10 @@ class PythonSource:
             return requirement.admits(release)
         # What the manifest itself says of a place holds against whoever else names one.
         ruled = release.name in self.request.rules and release.index is None
-        if requirement.url is not None and not ruled and requirement.url != release.url:
-            return False
+        if requirement.url is not None and not ruled:
+            if requirement.url != release.url:
+                return False
+            self._hold(release, requirement.hashes)
         return requirement.admits(release)
 
     def requirements(self, candidate: Candidate) -> Sequence[PythonRequirement]:
@@ -248,6 +262,7 @@ class PythonSource:
         if self.own is not None and name == self.own.name:
             return self.own.release.url
         ruled = place_of(self.request.rules.get(name), self.request.root)
+        ruled = self._at(ruled) if ruled is not None else None
         return ruled or self._demanded.get(name) or self._constrained.get(name)
 
     def _project(self, name: str) -> Project | None:
@@ -266,7 +281,9 @@ class PythonSource:
         url = next(iter(places))
         name = identifier.name
         try:
-            release = self._direct.once(f"{name} {url}", lambda: self._places.release(name, url))
+            release = self._direct.once(
+                f"{name} {url}", lambda: self._places.release(name, url, self._hashes_at(url))
+            )
         except UnusableCandidateError as error:
             raise InputError(
                 "unusable-address",
@@ -280,8 +297,27 @@ class PythonSource:
                 raise
             self._useless[name] = Rejected(redacted(url), "; ".join(error.why))
             return
-        if all(one.admits(release) for one in asked):
+        if all(self.satisfies(one, _candidate(identifier, release)) for one in asked):
             yield _candidate(identifier, release)
+
+    def _at(self, url: str) -> str:
+        """The normal place of an address; the hashes that stand in it are noted."""
+        place, hashes = split_hashes(normal_place(url))
+        if hashes:
+            self._hashes.setdefault(place, set()).update(hashes)
+        return place
+
+    def _hashes_at(self, place: str) -> frozenset[str]:
+        return frozenset(self._hashes.get(place, ()))
+
+    def _hold(self, release: Release, hashes: frozenset[str]) -> None:
+        """`IntegrityError` if what lies at a place is not what somebody says of it."""
+        if hashes and release.kind == "archive":
+            place = release.url or release.file.url
+            known = set(release.file.hashes)
+            told = {digest_text(release.name, place, one) for one in hashes} - known
+            if told:
+                self.reader.hold(release, told)
 
     def _is_asked_for(self, name: str) -> bool:
         return name in self.request.rules or name in self._demanded
@@ -354,7 +390,8 @@ class PythonSource:
                 yield PythonRequirement(
                     identifier,
                     condition=condition,
-                    url=normal_place(one.url) if one.url is not None else None,
+                    url=self._at(one.url) if one.url is not None else None,
+                    hashes=_hashes_in(one.url),
                     asked=asked,
                     specifier=specifier_of(condition),
                 )
@@ -371,7 +408,8 @@ class PythonSource:
             PythonRequirement(
                 Identifier(PYPI, name),
                 condition=str(one.specifier),
-                url=normal_place(one.url) if one.url is not None else None,
+                url=self._at(one.url) if one.url is not None else None,
+                hashes=_hashes_in(one.url),
                 asked=f"{name}{one.specifier}",
                 specifier=specifier_of(str(one.specifier)),
             )
@@ -427,14 +465,8 @@ def is_lacking_extra(reason: str) -> bool:
     return reason.startswith(_NO_EXTRA)
 
 
-def _places_in(constraints: Mapping[str, Sequence[Line]]) -> dict[str, str]:
-    """The place of each name that constraints give one."""
-    return {
-        name: normal_place(line.url)
-        for name, lines in constraints.items()
-        for line in lines
-        if line.url is not None
-    }
+def _hashes_in(url: str | None) -> frozenset[str]:
+    return split_hashes(normal_place(url))[1] if url is not None else frozenset()
 
 
 def _quietly(work: Callable[[], object]) -> None:

@@ -29,20 +29,24 @@ OWN = "project"
 class PythonRequirement:
     """One ask for one identifier; its marker has been evaluated.
 
-    ``condition`` is the canonical specifier text. ``url`` asks for that very place. ``asked`` is
-    the text as it was written, for locks and messages.
+    ``condition`` is the canonical specifier text. ``url`` asks for that very place, ``hashes``
+    (``sha256=…``) for the bytes that must lie there. ``asked`` is the text as it was written, for
+    locks and messages.
     """
 
     identifier: Identifier
     condition: str = ""
     url: str | None = None
+    hashes: frozenset[str] = frozenset()
     asked: str = field(default="", compare=False)
     specifier: SpecifierSet = field(default_factory=SpecifierSet, compare=False, repr=False)
 
     def __str__(self) -> str:
         extra = f"[{self.identifier.qualifier}]" if self.identifier.qualifier else ""
         if self.url is not None:
-            return f"{self.identifier.name}{extra} @ {self.url}"
+            mark = "&" if "#" in self.url else "#"
+            hashes = mark + "&".join(sorted(self.hashes)) if self.hashes else ""
+            return f"{self.identifier.name}{extra} @ {self.url}{hashes}"
         if self.condition.startswith("===") and self.asked:
             return self.asked
         return f"{self.identifier.name}{extra}{self.condition}"
@@ -99,7 +103,7 @@ class Release:
     @property
     def place(self) -> str:
         """What tells it from another release of the same version."""
-        return self.file.filename if self.index is not None else self.file.url
+        return self.file.filename if self.index is not None else self.url or self.file.url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
