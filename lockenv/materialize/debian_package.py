@@ -16,6 +16,7 @@ from lockenv.formats.deb import (
     read_package,
 )
 from lockenv.formats.tar import Entry, Reader
+from lockenv.materialize.debian_members import MemberJudge
 from lockenv.materialize.image_plan import CONSTANT_TIME
 from lockenv.materialize.image_rules import NORMALISATION, timed
 from lockenv.materialize.layers_fragment import FragmentWriter, read_fragment
@@ -56,7 +57,9 @@ def convert_package(deb: Deb, epoch: int, compressor: Compressor, store: ImageSt
         writer = FragmentWriter(store.temporary(), compressor)
         try:
             members = _Members(deb, package, epoch)
-            members.write(Reader(open_data(file, deb.label), deb.label), writer)
+            packed = deb.path.stat().st_size
+            reader = Reader(open_data(file, deb.label), deb.label, packed=packed)
+            members.write(reader, writer)
             data = anywhere if members.newest <= epoch else clamped
             return writer.finish(data, members.directories.values(), members.facts())
         except BaseException:
@@ -79,8 +82,8 @@ class _Members:
     """What is learned while one package's members pass by."""
 
     def __init__(self, deb: Deb, package: Package, epoch: int) -> None:
-        self._deb = deb
         self._package = package
+        self._judge = MemberJudge(deb.label)
         self._epoch = epoch
         self.newest = 0
         self.directories: dict[str, Entry] = {}
@@ -93,6 +96,7 @@ class _Members:
         needs_sums = "md5sums" not in self._package.files
         conffiles = {conffile.path for conffile in self._conffiles}
         for entry in reader:
+            self._judge.admit(replace(entry, path=merged_path(entry.path)))
             self._list.append("/." if entry.path == "." else f"/{entry.path}")
             moved = self._placed(entry)
             if moved is None:
@@ -109,13 +113,6 @@ class _Members:
 
     def _placed(self, entry: Entry) -> Entry | None:
         """The member where /bin and its kin are links into /usr; None for directories."""
-        if entry.kind in {"character", "block"}:
-            raise IntegrityError(
-                "device-in-package",
-                f"{self._deb.label} holds a device node",
-                why=(f"member {entry.path!r}",),
-                fix="do not use this package in an image",
-            )
         if entry.kind == "directory":
             if entry.path != "." and entry.path not in MERGED_DIRECTORIES:
                 moved = replace(entry, path=merged_path(entry.path))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockenv.errors import InputError
+from lockenv.errors import InputError, IntegrityError
 from lockenv.formats.deb import MERGED_DIRECTORIES
 from lockenv.formats.tar import Entry, sort_key
 from lockenv.materialize.debian_database import DpkgPackage, replaces
@@ -66,12 +66,19 @@ class LeftOut:
 def left_out(packages: Sequence[DebFragment]) -> LeftOut:
     """What packages leave to others.
 
-    InputError for two packages that hold one file, neither allowed to replace the other.
+    IntegrityError for two packages that hold one file, neither allowed to replace the other.
     """
     owner: dict[str, DebFragment] = {}
     lost: dict[str, set[str]] = {}
     kept: dict[str, set[str]] = {}
     folders = {entry.path for one in packages for entry in one.fragment.directories}
+    # Also those that only a member's path tells of, lest another package's link lead it elsewhere.
+    for one in packages:
+        for entry in one.fragment.entries:
+            parent = entry.path.rpartition("/")[0]
+            while parent and parent not in folders:
+                folders.add(parent)
+                parent = parent.rpartition("/")[0]
     for one in packages:
         for entry in one.fragment.entries:
             if entry.kind == "symlink" and entry.path in folders:
@@ -104,7 +111,7 @@ def _winner(first: DebFragment, second: DebFragment, entry: Entry) -> tuple[DebF
             return one, False
         if one.package.facts["diverts"]:
             return one, True
-    raise InputError(
+    raise IntegrityError(
         "packages-overlap",
         f"two packages hold one file: /{entry.path}",
         why=(first.deb.label, second.deb.label),

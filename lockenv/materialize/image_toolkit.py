@@ -47,7 +47,8 @@ def toolkit_fragment(
     writer = FragmentWriter(store.temporary(), compressor)
     try:
         with lzma.open(archive.path) as file:
-            reader = Reader(file, archive.filename)
+            packed = archive.path.stat().st_size
+            reader = Reader(file, archive.filename, packed=packed)
             for entry in reader:
                 made = _placed(entry, archive)
                 if made is not None:

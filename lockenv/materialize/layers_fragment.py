@@ -11,6 +11,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, TypeAlias, cast
 
+from lockenv.errors import IntegrityError
 from lockenv.formats.oci import PIECE
 from lockenv.formats.tar import Entry, Kind, padding, render_header
 from lockenv.values import dataclass, replace
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from lockenv.formats.oci import Compressor
 
 Opener: TypeAlias = "Callable[[str, int], int]"
+#: OCI image-layout: a name that begins so takes away what lower layers have.
+MARK = ".wh."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +66,21 @@ class FragmentWriter:
         self._entries: list[Entry] = []
 
     def add(self, entry: Entry, content: Iterable[bytes] = ()) -> Entry:
-        """A member; the entry with its content's digest. The content must have the entry's size."""
+        """A member; the entry with its content's digest. The content must have the entry's size.
+
+        IntegrityError for a name that would take another file out of the image.
+        """
+        if entry.path.rpartition("/")[2].startswith(MARK):
+            raise IntegrityError(
+                "mark-in-package",
+                "a file's name would take another file out of the image",
+                why=(f"/{entry.path}", f"in a layer, names that begin with {MARK} mean that"),
+                fix="leave out what brings this file",
+            )
+        return self.add_mark(entry, content)
+
+    def add_mark(self, entry: Entry, content: Iterable[bytes] = ()) -> Entry:
+        """As `add`, also of marks that take something away."""
         self._waiting += render_header(entry)
         if entry.kind == "file":
             hasher, size = hashlib.sha256(), 0

@@ -283,7 +283,7 @@ class _Builder:
         writer = FragmentWriter(Path(self.order.temporary), compressor)
         try:
             for mark in whiteouts(found.removed):
-                writer.add(mark)
+                writer.add_mark(mark)
             for entry in found.members:
                 writer.add(entry, self._content(entry, scan))
             writer.finish(Path(self.order.fragment), (), {})

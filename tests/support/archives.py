@@ -4,7 +4,7 @@
     lying_wheel("demo", "1.0", extra=[Entry("demo/link", b"/etc/passwd", mode=0o120777)])
 
 A wheel made here is right in everything but what its `Entry` values say: its RECORD lists them.
-`tar_of` does the same for tars.
+`tar_of` and `ar_of` do the same for tars and for what a ``.deb`` is.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import io
 import struct
 import tarfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tests.support.wheels import Built, core_metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 _LOCAL = struct.Struct("<4s5H3L2H")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
@@ -160,7 +160,10 @@ def record_line(path: str, data: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TarEntry:
-    """One member of a tar; ``kind`` is tarfile's type, ``link`` where a link leads."""
+    """One member of a tar; ``kind`` is tarfile's type, ``link`` where a link leads.
+
+    ``pax`` are records of its own; ``declared`` is the size that its header names.
+    """
 
     path: str
     data: bytes = b""
@@ -168,16 +171,41 @@ class TarEntry:
     mtime: int = 0
     kind: bytes = tarfile.REGTYPE
     link: str = ""
+    uid: int = 0
+    pax: Mapping[str, str] = field(default_factory=dict)
+    declared: int | None = None
+
+    @property
+    def packed(self) -> bytes:
+        """Header, content and what fills the last block."""
+        member = tarfile.TarInfo(self.path)
+        member.type, member.linkname, member.mode = self.kind, self.link, self.mode
+        member.mtime, member.uid = self.mtime, self.uid
+        member.pax_headers = dict(self.pax)
+        member.size = len(self.data) if self.declared is None else self.declared
+        head = member.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
+        return head + self.data + bytes(-len(self.data) % tarfile.BLOCKSIZE)
 
 
-def tar_of(entries: Sequence[TarEntry]) -> bytes:
+def tar_of(entries: Iterable[TarEntry]) -> bytes:
     """An uncompressed tar of the entries, in order."""
-    raw = io.BytesIO()
-    with tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        for entry in entries:
-            member = tarfile.TarInfo(entry.path)
-            member.type, member.linkname, member.mode = entry.kind, entry.link, entry.mode
-            member.mtime = entry.mtime
-            member.size = len(entry.data)
-            archive.addfile(member, io.BytesIO(entry.data))
-    return raw.getvalue()
+    return b"".join(entry.packed for entry in entries) + bytes(2 * tarfile.BLOCKSIZE)
+
+
+@dataclass(frozen=True, slots=True)
+class ArMember:
+    """One member of an ar archive; ``size`` is what its header says where that is not true."""
+
+    name: str
+    data: bytes = b""
+    size: str | None = None
+
+
+def ar_of(members: Iterable[ArMember], *, magic: bytes = b"!<arch>\n") -> bytes:
+    """An ar archive as a ``.deb`` is one, of any members in any order."""
+    parts = [magic]
+    for member in members:
+        size = str(len(member.data)) if member.size is None else member.size
+        head = f"{member.name:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{size:<10}`\n"
+        parts += [head.encode(), member.data, b"\n" * (len(member.data) % 2)]
+    return b"".join(parts)

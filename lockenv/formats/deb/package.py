@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _MAGIC = b"!<arch>\n"
 _MEMBER = 60
 #: Scripts and lists; the largest control members known (texlive's md5sums) take 20 MB.
-_LARGEST_CONTROL = 256 << 20
+_LARGEST_CONTROL = 64 << 20
 #: zstd windows up to 128 MiB, the most that `zstd --ultra` writes without `--long`.
 _LARGEST_WINDOW = 1 << 27
 #: How much compressed data is read at once, and how much is decoded.
@@ -161,7 +161,9 @@ def read_package(file: BinaryIO, name: str) -> Package:
     modes: dict[str, int] = {}
     reader = Reader(_open(file, name, "control.tar"), name, limit=_LARGEST_CONTROL)
     for entry in reader:
-        if entry.kind == "file" and "/" not in entry.path:
+        if entry.path in files or "/" in entry.path:
+            raise _broken(name, f"its control member holds {entry.path[:200]!r}, twice or deeper")
+        if entry.kind == "file":
             files[entry.path] = reader.text(_LARGEST_CONTROL)
             modes[entry.path] = entry.mode
     if "control" not in files:

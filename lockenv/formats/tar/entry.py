@@ -12,8 +12,9 @@ from lockenv.values import dataclass
 
 Kind: TypeAlias = Literal["file", "directory", "symlink", "hardlink", "fifo", "character", "block"]
 
-#: Longer paths than Linux can open (PATH_MAX) are an attack or an accident.
+#: Longer paths than Linux can open (PATH_MAX) are an attack or an accident, as are longer names.
 LONGEST_PATH = 4096
+_LONGEST_NAME = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +47,13 @@ def sort_key(path: str) -> bytes:
 def checked_path(text: str, archive: str) -> str:
     """A member's path made relative and plain; IntegrityError if it leads out of the root."""
     parts = [part for part in text.split("/") if part not in {"", "."}]
-    if ".." in parts or "\0" in text or len(text) > LONGEST_PATH:
+    too_long = len(text) > LONGEST_PATH or any(
+        len(part) > _LONGEST_NAME // 4 and len(sort_key(part)) > _LONGEST_NAME for part in parts
+    )
+    if ".." in parts or "\0" in text or too_long:
         raise IntegrityError(
             "unsafe-path",
-            f"{archive} holds a member whose path leaves the root",
+            f"{archive} holds a member whose path leaves the root, or that no system can open",
             why=(f"member {text[:200]!r}",),
             fix="do not use this file; tell its publisher",
         )

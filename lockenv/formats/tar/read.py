@@ -32,9 +32,19 @@ _KINDS: dict[bytes, str] = {
 _LARGEST_HEADER = 1 << 20
 #: Ten times what the largest package known has (texlive's documentation, 200,000).
 _MOST_ENTRIES = 2_000_000
+#: What an archive may unpack to whatever its own size, and what for each byte of it. Bookworm's
+#: largest packages give 60 for one at the most (libjs-moment-timezone, 178, has 212 MB of them).
+_ALWAYS, _RATIO = 1 << 30, 200
+#: The same of members and their bytes: numix-icon-theme has 30,710 in 63 each, the densest there.
+_ALWAYS_ENTRIES, _ENTRY = 50_000, 32
+#: POSIX has 32 bits for owners, of which the highest means "leave it"; 2^40 seconds are 34,000
+#: years, more than disks can note.
+_LARGEST_ID, _LARGEST_TIME = (1 << 32) - 2, 1 << 40
 #: Content is handed on in pieces of this size.
 _PIECE = 1 << 20
 _XATTR = "SCHILY.xattr."
+#: What overlay mounts keep for themselves; it would hide files of other layers.
+_OVERLAY = ("trusted.overlay.", "user.overlay.")
 
 
 class Stream(Protocol):
@@ -47,20 +57,26 @@ class Stream(Protocol):
 class Reader:
     """The members of one archive in order; content is read between one member and the next.
 
-    ``name`` stands for the archive in messages. ``limit`` bounds the sum of all contents.
+    ``name`` stands for the archive in messages. ``limit`` bounds the sum of all contents;
+    ``packed``, the size of the compressed archive, bounds them and the number of members closer.
     """
 
-    def __init__(self, stream: Stream, name: str, *, limit: int = 64 << 30) -> None:
+    def __init__(
+        self, stream: Stream, name: str, *, limit: int = 64 << 30, packed: int | None = None
+    ) -> None:
         self._stream = stream
         self._name = name
-        self._left = limit
+        self._left = limit if packed is None else min(limit, max(_ALWAYS, _RATIO * packed))
+        self._most = _MOST_ENTRIES
+        if packed is not None:
+            self._most = min(_MOST_ENTRIES, _ALWAYS_ENTRIES + packed // _ENTRY)
         self._content = 0
         self._padding = 0
 
     def __iter__(self) -> Iterator[Entry]:
         records: dict[str, bytes] = {}
         common: dict[str, bytes] = {}
-        for _ in range(_MOST_ENTRIES):
+        for _ in range(self._most):
             self._skip()
             block = self._header()
             if block is None:
@@ -193,6 +209,14 @@ class Reader:
             "mtime": self._number(block[136:148]),
         }
         numbers.update({key: self._decimal(records[key]) for key in numbers if key in records})
+        if not (
+            0 <= numbers["uid"] <= _LARGEST_ID
+            and 0 <= numbers["gid"] <= _LARGEST_ID
+            and abs(numbers["mtime"]) <= _LARGEST_TIME
+        ):
+            raise self._broken("a member has an owner or a time that there is not")
+        if any(key.startswith(tuple(_XATTR + one for one in _OVERLAY)) for key in records):
+            raise self._broken("a member has an attribute of overlay mounts")
         size = numbers["size"] if kind == "file" else 0
         if size < 0 or size > self._left:
             raise self._broken("its contents are larger than the limit")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from lockenv.errors import IntegrityError
 from lockenv.formats.tar import END, Entry, Reader, checked_path, padding, render_header
+from tests.support.archives import TarEntry, tar_of
 
 
 def _archive(*members: tuple[Entry, bytes]) -> bytes:
@@ -63,16 +64,32 @@ def test_gnu_long_names_and_large_numbers_are_read() -> None:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as archive:
         info = tarfile.TarInfo("d/" * 80 + "name")
-        info.uid = 2**40
+        info.uid = 2**31
         archive.addfile(info)
 
     ((entry, _),) = _read(buffer.getvalue())
 
     assert entry.path == "d/" * 80 + "name"
-    assert entry.uid == 2**40
+    assert entry.uid == 2**31
 
 
-@pytest.mark.parametrize("path", ["../etc/passwd", "usr/../../x", "a\0b", "x" * 5000])
+@pytest.mark.parametrize(
+    "entry",
+    [
+        TarEntry("a", uid=2**32),
+        TarEntry("a", mtime=2**60),
+        TarEntry("a", pax={"gid": "-1"}),
+        TarEntry("a", pax={"SCHILY.xattr.trusted.overlay.opaque": "y"}),
+    ],
+)
+def test_a_member_that_no_system_can_make_is_refused(entry: TarEntry) -> None:
+    with pytest.raises(IntegrityError, match="not a tar archive that can be read"):
+        _read(tar_of([entry]))
+
+
+@pytest.mark.parametrize(
+    "path", ["../etc/passwd", "usr/../../x", "a\0b", "x/" * 2500, "x" * 256, "ä" * 128]
+)
 def test_a_path_that_leaves_the_root_is_refused(path: str) -> None:
     with pytest.raises(IntegrityError, match="leaves the root"):
         checked_path(path, "bad.tar")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lockenv.errors import ExternalError, HostError, InputError, IntegrityError
+from lockenv.errors import ExternalError, HostError, IntegrityError
 from lockenv.materialize import (
     BuildPlaces,
     ImagePlan,
@@ -322,7 +322,7 @@ def test_two_packages_with_one_file_are_refused(tmp_path: Path, base: TinyDeb) -
     one = deb("aaa", members=[file("usr/bin/same", b"1")])
     two = deb("bbb", members=[file("usr/bin/same", b"2")])
 
-    with pytest.raises(InputError, match="usr/bin/same"):
+    with pytest.raises(IntegrityError, match="usr/bin/same"):
         build(_plan(tmp_path, base, one, two), _places(tmp_path))
 
 
