@@ -87,7 +87,7 @@ class Store:
                 start = file.read(_HEAD)
             length = int(start[18:26], 16)
             return StoredPage(**json.loads(start[_PREFIX : _PREFIX + length]))
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, RecursionError):  # the last of a nest of brackets
             return None
 
     def write_page(self, key: str, page: StoredPage, body: bytes) -> None:

@@ -36,6 +36,7 @@ from lockenv.materialize.image_write import (
     write_layout,
 )
 from lockenv.materialize.interpreter import InterpreterArchive, materialize_interpreter
+from lockenv.materialize.layers_assemble import check_layers, remove_rotten
 from lockenv.materialize.layers_store import ImageStore, key_of
 from lockenv.materialize.layout import Layout, check_clashes, files_of, layout_of
 from lockenv.materialize.parts import Part, part_name, part_of
@@ -132,6 +133,7 @@ __all__ = [
     "check_clashes",
     "check_digests",
     "check_image",
+    "check_layers",
     "check_recorded",
     "distrust",
     "files_of",
@@ -155,6 +157,7 @@ __all__ = [
     "read_installed",
     "referrer_of",
     "refused_by_system",
+    "remove_rotten",
     "remove_tree",
     "remove_unused_roots",
     "render_gate",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from lockenv.formats.tar import Entry, Reader
 from lockenv.materialize.image_read import decoded_layer, entries_of
 from lockenv.materialize.image_rules import NORMALISATION, owned, rule_for, timed
 from lockenv.materialize.layers_fragment import parse_entry, render_entry
-from lockenv.materialize.layers_store import key_of, write_json
+from lockenv.materialize.layers_store import key_of, read_json, write_json
 from lockenv.values import dataclass
 
 if TYPE_CHECKING:
@@ -136,8 +135,8 @@ def base_packages(layers: Sequence[BaseLayer], store: ImageStore) -> dict[tuple[
     """The installed packages of a base image: version by name and architecture."""
     key = key_of("base-packages", 1, [str(layer.digest) for layer in layers])
     kept = store.layer(key).with_suffix(".json")
-    if kept.exists():
-        rows: list[list[str]] = json.loads(kept.read_bytes())
+    rows: list[list[str]] | None = read_json(kept)
+    if rows is not None:
         return {(name, architecture): version for name, architecture, version in rows}
     facts = read_base([(layer.path, str(layer.diff_id)) for layer in layers], "the base image")
     found = parse_status(facts.status.encode())
@@ -196,8 +195,9 @@ def base_entries(layers: Iterable[BuiltLayer], epoch: int, store: ImageStore) ->
     paths = [(layer.digest, layer.path) for layer in layers]
     key = key_of("base", NORMALISATION, [digest for digest, _ in paths], epoch)
     kept = store.layer(key).with_suffix(".json")
-    if kept.exists():
-        return tuple(parse_entry(row) for row in json.loads(kept.read_bytes()))
+    rows: list[list[object]] | None = read_json(kept)
+    if rows is not None:
+        return tuple(parse_entry(row) for row in rows)
     found: dict[str, Entry] = {}
     for _, path in paths:
         with path.open("rb") as file:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -36,7 +36,7 @@ from lockenv.materialize.image_python import PythonMaker
 from lockenv.materialize.image_root import RootMaker
 from lockenv.materialize.image_toolkit import toolkit_fragment, toolkit_plan
 from lockenv.materialize.layers_assemble import LayerPlan, assemble_layer, filtered
-from lockenv.materialize.layers_store import ImageStore
+from lockenv.materialize.layers_store import ImageStore, RotError
 from lockenv.materialize.unpack import UnpackedStore
 from lockenv.model import SILENT
 from lockenv.values import dataclass
@@ -50,6 +50,10 @@ if TYPE_CHECKING:
     from lockenv.materialize.layers_fragment import Fragment
     from lockenv.materialize.root_port import Confinement
     from lockenv.model import Progress
+
+
+#: What has rotted in the store is made again, as often as a disk may err in one build.
+_TRIES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +78,13 @@ def build_image(plan: ImagePlan, places: BuildPlaces, progress: Progress = SILEN
     HostError for what this machine refuses; IntegrityError for hostile packages;
     ExternalError for a maintainer script that fails. Nothing half-made is left behind.
     """
+    for _ in range(_TRIES):
+        with suppress(RotError):
+            return _built(plan, places, progress)
+    return _built(plan, places, progress)
+
+
+def _built(plan: ImagePlan, places: BuildPlaces, progress: Progress) -> BuiltImage:
     compressor = open_compressor(plan.settings.compression)
     jobs = places.jobs or min(8, os.cpu_count() or 1)
     with ExitStack() as held, ThreadPoolExecutor(jobs, "layers") as pool:

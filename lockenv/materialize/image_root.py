@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from lockenv.materialize.image_rules import NORMALISATION
 from lockenv.materialize.layers_fragment import read_fragment
-from lockenv.materialize.layers_store import key_of
+from lockenv.materialize.layers_store import key_of, read_json
 from lockenv.materialize.root_build import build_root, remove_tree
 from lockenv.materialize.root_hold import making_root, using_root
 from lockenv.materialize.root_order import RootOrder
@@ -103,9 +102,8 @@ class RootMaker:
 
     def report(self) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
         """What was dropped with reasons, and the scripts that were skipped."""
-        try:
-            facts = json.loads(self._facts.read_bytes())
-        except OSError:
+        facts = read_json(self._facts)
+        if facts is None:
             return (), ()
         return tuple((path, why) for path, why in facts["dropped"]), tuple(facts["skipped"])
 
@@ -123,6 +121,8 @@ class RootMaker:
 
     def _build(self) -> None:
         root = self._root
+        for one in self.packages:
+            one.fragment.check()
         self._facts.unlink(missing_ok=True)
         remove_tree(root, self.confinement)
         files = ((_SOURCES, self.plan.apt_sources),) if self.plan.apt_sources else ()

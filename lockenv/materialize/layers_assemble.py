@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import TYPE_CHECKING
 
 from lockenv.formats.oci import layer_type
@@ -16,7 +15,7 @@ from lockenv.materialize.layers_fragment import (
     read_fragment,
     read_pieces,
 )
-from lockenv.materialize.layers_store import key_of, write_json
+from lockenv.materialize.layers_store import key_of, read_json, sha256_of, write_json
 from lockenv.values import dataclass
 
 if TYPE_CHECKING:
@@ -67,6 +66,7 @@ def filtered(
     kept = read_fragment(data)
     if kept is not None:
         return kept
+    fragment.check()
     writer = FragmentWriter(store.temporary(), compressor)
     try:
         reader = Reader(PieceStream(fragment, compressor), fragment.data.name)
@@ -85,12 +85,14 @@ def assemble_layer(plan: LayerPlan, compressor: Compressor, store: ImageStore) -
     parts = [fragment.digest for fragment in plan.fragments]
     blob = store.layer(key_of("layer", NORMALISATION, compressor.label, first, parts))
     facts = blob.with_suffix(".json")
+    known = read_json(facts)
     try:
-        known = json.loads(facts.read_bytes())
-        fits = blob.stat().st_size == known["size"]
-    except (OSError, ValueError, KeyError):
+        fits = known is not None and blob.stat().st_size == known["size"]
+    except OSError:
         fits = False
     if not fits:
+        for fragment in plan.fragments:
+            fragment.check()
         temporary, known = _write(plan, compressor, store)
         temporary.replace(blob)
         write_json(facts, known)
@@ -103,6 +105,40 @@ def assemble_layer(plan: LayerPlan, compressor: Compressor, store: ImageStore) -
         path=blob,
         entries=plan.entries,
     )
+
+
+def remove_rotten(layers: Iterable[BuiltLayer]) -> list[str]:
+    """Read layers whole before they leave the store; the names of those that were others, now gone.
+
+    A layer of a base image is a blob of the store, and is fetched again; the rest is made again.
+    """
+    gone = []
+    for layer in layers:
+        if f"sha256:{sha256_of(layer.path)}" != layer.digest:
+            layer.path.unlink(missing_ok=True)
+            layer.path.with_suffix(".json").unlink(missing_ok=True)
+            gone.append(layer.name)
+    return gone
+
+
+def check_layers(cache: Path) -> tuple[int, list[str]]:
+    """Read all fragments and layers of a store; how many there are, and those that are gone now."""
+    count, gone = 0, []
+    for data in sorted((cache / "image" / "fragments").glob("*/*.data")):
+        count += 1
+        fragment = read_fragment(data)
+        if fragment is None or not fragment.is_sound():
+            data.unlink(missing_ok=True)
+            data.with_suffix(".json").unlink(missing_ok=True)
+            gone.append(f"fragment {data.stem}")
+    for blob in sorted((cache / "image" / "layers").glob("*/*.layer")):
+        count += 1
+        known = read_json(blob.with_suffix(".json"))
+        if known is None or known["digest"] != f"sha256:{sha256_of(blob)}":
+            blob.unlink(missing_ok=True)
+            blob.with_suffix(".json").unlink(missing_ok=True)
+            gone.append(f"layer {blob.stem}")
+    return count, gone
 
 
 def _write(

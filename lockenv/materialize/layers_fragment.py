@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from lockenv.errors import IntegrityError
 from lockenv.formats.oci import PIECE
 from lockenv.formats.tar import Entry, Kind, padding, render_header
+from lockenv.materialize.layers_store import RotError
 from lockenv.values import dataclass, replace
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 Opener: TypeAlias = "Callable[[str, int], int]"
 #: OCI image-layout: a name that begins so takes away what lower layers have.
 MARK = ".wh."
+_READ = 1 << 20
+#: What `finish` writes behind an index: its name, 64 digits, and what closes the document.
+_DIGEST = len(b',"digest":""}') + 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,16 +37,35 @@ class Fragment:
     """A fragment in the store: ``pieces`` are (compressed, raw) sizes; ``newest`` the latest time.
 
     ``directories`` are wanted by the entries but are members of no fragment: layers write them.
+    ``crc`` is the sum of the compressed data, which shows what a disk has spoilt.
     ``facts`` is what its maker keeps with it (a package's control fields, say); ``digest`` tells it
     from every fragment that holds anything else.
     """
 
     data: Path
     pieces: tuple[tuple[int, int], ...]
+    crc: int
     entries: tuple[Entry, ...]
     directories: tuple[Entry, ...]
     facts: dict[str, str]
     digest: str
+
+    def check(self) -> None:
+        """Read it whole before it is used; RotError, and it is gone, where it is another by now."""
+        if not self.is_sound():
+            self.discard()
+            raise RotError(self.data.name)
+
+    def is_sound(self) -> bool:
+        """Whether the data is what was written."""
+        crc = 0
+        try:
+            with self.data.open("rb", buffering=0) as file:
+                while piece := file.read(_READ):
+                    crc = zlib.crc32(piece, crc)
+        except OSError:
+            return False
+        return crc == self.crc
 
     def discard(self) -> None:
         """Take it out of the store."""
@@ -63,6 +87,7 @@ class FragmentWriter:
         self._compressor = compressor
         self._waiting = bytearray()
         self._pieces: list[tuple[int, int]] = []
+        self._crc = 0
         self._entries: list[Entry] = []
 
     def add(self, entry: Entry, content: Iterable[bytes] = ()) -> Entry:
@@ -102,6 +127,7 @@ class FragmentWriter:
             with memoryview(self._waiting)[:PIECE] as raw:
                 packed = self._compressor.compress(raw)
                 self._file.write(packed)
+                self._crc = zlib.crc32(packed, self._crc)
                 self._pieces.append((len(packed), len(raw)))
             del self._waiting[:PIECE]
 
@@ -111,7 +137,7 @@ class FragmentWriter:
         self._flush(last=True)
         self._file.close()
         self._temporary.replace(data)
-        index = _render_index(self._pieces, self._entries, directories, facts)
+        index = _render_index(self._pieces, self._crc, self._entries, directories, facts)
         # The index names every file's digest, so its own stands for the data as well.
         digest = hashlib.sha256(index).hexdigest()
         self._temporary.write_bytes(b'%b,"digest":"%b"}' % (index[:-1], digest.encode()))
@@ -119,6 +145,7 @@ class FragmentWriter:
         return Fragment(
             data=data,
             pieces=tuple(self._pieces),
+            crc=self._crc,
             entries=tuple(self._entries),
             directories=directories,
             facts=facts,
@@ -134,15 +161,19 @@ class FragmentWriter:
 def read_fragment(data: Path) -> Fragment | None:
     """The fragment that was kept, or None."""
     try:
-        value = json.loads(data.with_suffix(".json").read_bytes())
-        is_whole = data.stat().st_size == sum(packed for packed, _ in value["pieces"])
-        if not is_whole or "digest" not in value:
+        text = data.with_suffix(".json").read_bytes()
+        index, digest = text[:-_DIGEST] + b"}", text[-66:-2].decode("ascii", "replace")
+        if hashlib.sha256(index).hexdigest() != digest:
             return None
-    except (OSError, ValueError, KeyError):
+        value = json.loads(text)
+        if data.stat().st_size != sum(packed for packed, _ in value["pieces"]):
+            return None
+    except OSError:
         return None
     return Fragment(
         data=data,
         pieces=tuple((packed, raw) for packed, raw in value["pieces"]),
+        crc=value["crc"],
         entries=tuple(parse_entry(row) for row in value["entries"]),
         directories=tuple(parse_entry(row) for row in value["directories"]),
         facts=value["facts"],
@@ -181,6 +212,7 @@ class PieceStream:
 
 def _render_index(
     pieces: Sequence[tuple[int, int]],
+    crc: int,
     entries: Iterable[Entry],
     directories: Iterable[Entry],
     facts: dict[str, str],
@@ -188,6 +220,7 @@ def _render_index(
     return json.dumps(
         {
             "pieces": pieces,
+            "crc": crc,
             "entries": [render_entry(entry) for entry in entries],
             "directories": [render_entry(entry) for entry in directories],
             "facts": facts,

@@ -8,7 +8,7 @@ import os
 import secrets
 import tempfile
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lockenv.formats.oci import render_json
 from lockenv.values import dataclass
@@ -63,9 +63,38 @@ class ImageStore:
             yield folder / name
 
 
+class RotError(Exception):
+    """What the store kept is not what was written; it is gone, and can be made again."""
+
+
 def write_json(path: Path, value: object) -> None:
-    """Write a small document whole or not at all."""
+    """Write a document whole or not at all."""
     # Two containers that share a store have processes of one number.
     temporary = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
-    temporary.write_bytes(json.dumps(value, separators=(",", ":")).encode())
+    temporary.write_bytes(checked_json(value))
     temporary.replace(path)
+
+
+def checked_json(value: object) -> bytes:
+    """The value as `read_json` reads it: a line with the digest of the rest, and JSON."""
+    body = json.dumps(value, separators=(",", ":")).encode()
+    return hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+
+
+def read_json(path: Path) -> Any:  # noqa: ANN401 - what `write_json` was given
+    """The value that was written there; None where there is none, or it has rotted."""
+    try:
+        digest, _, body = path.read_bytes().partition(b"\n")
+    except OSError:
+        return None
+    is_sound = hashlib.sha256(body).hexdigest().encode() == digest
+    return json.loads(body) if is_sound else None
+
+
+def sha256_of(path: Path) -> str:
+    """The digest of a file in hexadecimal; empty where there is none to read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""

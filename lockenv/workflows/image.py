@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lockenv.errors import IntegrityError
 from lockenv.fetch import using_store
-from lockenv.materialize import remove_tree, top_digest
+from lockenv.materialize import remove_rotten, remove_tree, top_digest
 from lockenv.model import PLATFORMS, Image
 from lockenv.sandbox import Confinement
 from lockenv.values import dataclass, replace
@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from lockenv.workflows.scene import Scene
 
 
+#: How often layers that a disk spoils are made again.
+_TRIES = 3
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageOutcome:
     """The digest that names the image, and what its reader should know."""
@@ -63,8 +67,8 @@ def _image(scene: Scene, options: ImageOptions) -> ImageOutcome:
         there = place.already_there()
         if there is not None:
             return ImageOutcome(digest=there, notes=("it is there already: nothing was built",))
-    built = place.built()
-    notes = _notes(built)
+    built, mended = place.sound()
+    notes = [*mended, *_notes(built)]
     if not options.record:
         place.hold(built)
     if options.check:
@@ -112,6 +116,20 @@ class _Place:
             return built_inside(scene, job, self.targets)
         job = Job(self.opened, self.declared, building_mode(scene), self.options.bundle)
         return [build_for(scene, job, target) for target in self.targets]
+
+    def sound(self) -> tuple[list[BuiltImage], list[str]]:
+        """The images, read whole where they are to leave the store; what was mended for it."""
+        built, notes = self.built(), list[str]()
+        options = self.options
+        if not (options.output or options.push or options.load):
+            return built, notes
+        for _ in range(_TRIES):
+            rotten = remove_rotten(layer for one in built for layer in one.layers)
+            if not rotten:
+                break
+            notes.append(f"damaged in the store, made again: {', '.join(rotten)}")
+            built = self.built()
+        return built, notes
 
     def hold(self, built: Sequence[BuiltImage]) -> None:
         """Compare a build with the digests that the lock records, where it does."""

@@ -172,7 +172,10 @@ def _remove(folder: Path) -> None:
 
 def verify_store(scene: Scene) -> VerifyOutcome:
     """Compare every blob and every unpacked file with its digest; remove what differs."""
-    from lockenv.materialize import UnpackedStore  # noqa: PLC0415 - only this command needs it
+    from lockenv.materialize import (  # noqa: PLC0415 - only this command needs them
+        UnpackedStore,
+        check_layers,
+    )
     from lockenv.model import Digest  # noqa: PLC0415 - likewise
 
     cache = scene.settings.cache_dir
@@ -200,7 +203,9 @@ def verify_store(scene: Scene) -> VerifyOutcome:
         if not file.name.startswith(".") and _sha256(file) != file.name:
             file.unlink(missing_ok=True)
             lines.append(f"damaged, removed: {MADE_NAME} {file.name}")
-    lines.append(f"{count} entries read, {len(lines)} damaged")
+    read, rotten = check_layers(cache)
+    lines += [f"damaged, removed: {one}" for one in rotten]
+    lines.append(f"{count + read} entries read, {len(lines)} damaged")
     return VerifyOutcome(lines=tuple(lines), status=4 if len(lines) > 1 else 0)
 
 
