@@ -90,7 +90,7 @@ def set_sdist_policy(text: str, file: str, name: str, word: str) -> str:
     document = _document(file, with_key(text, policy_keys, "sdist", "{}"))
     policy = _table(document, [*_prefix(file), "policy"])
     sdist = policy.get("sdist")
-    if isinstance(sdist, str) and str(sdist) == word:
+    if isinstance(sdist, str) and (str(sdist) == word or "deny" not in {str(sdist), word}):
         return text
     if isinstance(sdist, str) and str(sdist) != "deny":
         raise InputError(

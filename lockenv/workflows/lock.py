@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from lockenv.errors import InputError, LockenvError
 from lockenv.lockfile import (
     diff,
@@ -26,7 +28,7 @@ from lockenv.workflows.files import is_there, read_text, write_atomically
 from lockenv.workflows.judging import judged
 from lockenv.workflows.moved import moved_reasons
 from lockenv.workflows.moves import parse_moves, refuse_unknown, search_limits
-from lockenv.workflows.project import Project, read_project
+from lockenv.workflows.project import Project, project_of
 from lockenv.workflows.question import Question
 from lockenv.workflows.solving import Answer, answered_by_former, search
 
@@ -83,7 +85,9 @@ def lock(scene: Scene, options: LockOptions, project: Project | None = None) -> 
     ``project`` stands in for the one on disk: an edit that is tried before it is written.
     """
     project = project or scene.project()
-    project = _with_allowed_builds(project, options)
+    edited = _with_allowed_builds(project, options.allow_builds)
+    if edited is not None:
+        project = project_of(project.root, project.manifest.file, edited)
     former = read_former(project)
     question = ask(scene, project, former.lock, options)
     found = answer(scene, question)
@@ -93,9 +97,13 @@ def lock(scene: Scene, options: LockOptions, project: Project | None = None) -> 
     parsed = parse_lock(text)
     _believe(parsed, text)
     is_changed = text != former.text
-    if is_changed and not options.dry_run:
-        write_atomically(project.lock_path, text)
+    _refuse_needless_builds(options.allow_builds, parsed)
     if not options.dry_run:
+        # A build that did not lead to a lock stays denied.
+        if edited is not None:
+            write_atomically(project.root / project.manifest.file, edited)
+        if is_changed:
+            write_atomically(project.lock_path, text)
         notes += _refresh_exports(project, parsed)
     notes += first_notes(project, former.lock)
     notes += _supply_notes(project, parsed, text)
@@ -162,7 +170,6 @@ def ask(scene: Scene, project: Project, former: Lock | None, options: LockOption
         as_of=options.as_of,
         now=scene.clock(),
         moves=moves,
-        allow_builds=options.allow_builds,
     )
     cells = expand(project.manifest, former, move_interpreters=moves.interpreter)
     return Question(
@@ -249,15 +256,27 @@ def _merged(text: str) -> Former:
     return Former(merged.lock, text, tuple(notes))
 
 
-def _with_allowed_builds(project: Project, options: LockOptions) -> Project:
-    if not options.allow_builds or options.dry_run:
-        return project
-    path = project.root / project.manifest.file
-    text = project.manifest.files[project.manifest.file]
-    for name in options.allow_builds:
+def _with_allowed_builds(project: Project, names: tuple[str, ...]) -> str | None:
+    """The manifest's text where it allows these builds; None where it does already."""
+    former = text = project.manifest.files[project.manifest.file]
+    for name in names:
         text = set_sdist_policy(text, project.manifest.file, name)
-    write_atomically(path, text)
-    return read_project(project.root)
+    return None if text == former else text
+
+
+def _refuse_needless_builds(names: tuple[str, ...], new: Lock) -> None:
+    """`InputError` for a build that is allowed and not made: a name that is written wrong."""
+    built = {build.name for build in new.builds}
+    for name in names:
+        if canonicalize_name(name) in built:
+            continue
+        known = canonicalize_name(name) in {package.name for package in new.packages}
+        raise InputError(
+            "needless-build",
+            f"nothing is built for {name}",
+            why="it has a wheel for each target" if known else f"{LOCK_NAME} would not have it",
+            fix=f"leave out --allow-build {name}, or correct the name",
+        )
 
 
 def _believe(new: Lock, text: str) -> None:

@@ -34,11 +34,10 @@ _LAYERS = ("pypi", "deb", "cuda", "base")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What of time and builds a lock admits; times are RFC 3339 in UTC."""
+    """Up to when files may have been uploaded: times are RFC 3339 in UTC."""
 
     as_of: str | None = None
     released_before: str | None = None
-    allow_builds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +171,6 @@ def search_limits(
     as_of: str | None,
     now: datetime,
     moves: Moves,
-    allow_builds: tuple[str, ...] = (),
 ) -> Limits:
     """The times that bind a search: as given, as in the manifest, or as kept from the former lock.
 
@@ -201,7 +199,7 @@ def search_limits(
         age = parse_age(manifest.minimum_release_age)
         start = _parsed_time(limit) if limit else now
         released = kept if kept and same else _rendered(start - age)
-    return Limits(as_of=limit, released_before=released, allow_builds=allow_builds)
+    return Limits(as_of=limit, released_before=released)
 
 
 def _parsed_time(text: str) -> datetime:

@@ -202,8 +202,6 @@ class PythonLayer:
         manifest = self._manifest
         fixed = [Requirement(f"{name}=={version}") for name, version in sorted(steer.fixed.items())]
         policy = manifest.policy
-        builds = dict(policy.sdist_by_package)
-        builds |= {canonicalize_name(name): "locked-build" for name in self._limits.allow_builds}
         return PythonRequest(
             indexes=indexes_of(manifest),
             rules=rules_for(manifest, cell.target.table),
@@ -224,7 +222,7 @@ class PythonLayer:
             released_before=self._limits.released_before,
             exempt=tuple(ask.requirement for ask in manifest.exempt),
             sdist=policy.sdist,
-            sdist_by_package=builds,
+            sdist_by_package=policy.sdist_by_package,
             allow=tuple(ask.requirement for ask in policy.allow),
             deny=tuple(ask.requirement for ask in policy.deny),
             pins={name: one for name, one in self._pins(cell).items() if name not in moved},

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.backends import source_package, witness_wheel
-from tests.support.commands import User
+from tests.support.commands import User, snapshot
 from tests.support.projects import OTHER, PLATFORM, pyproject
 from tests.support.wheels import wheel
 
@@ -349,3 +349,34 @@ def test_a_folder_of_files_beside_the_project_is_an_index(user: User, index: Ind
 
     assert elsewhere.versions() == {"base": "1.0", "sourced": "1.0"}
     assert str(user.folder) not in user.read("lockenv.lock")
+
+
+def test_a_build_is_allowed_only_together_with_its_lock(user: User, world: IndexServer) -> None:
+    user.write("pyproject.toml", pyproject(world, dependencies=["sourced", "nowhere"]))
+    before = snapshot(user.folder)
+
+    assert user.lockenv("lock", "--allow-build", "sourced", status=3).slug == "no-solution"
+    assert snapshot(user.folder) == before
+    user.write("pyproject.toml", pyproject(world, dependencies=["sourced"]))
+    before = snapshot(user.folder)
+    user.lockenv("lock", "--allow-build", "sourced", "--dry-run")
+    assert snapshot(user.folder) == before
+    refused = user.lockenv("lock", "--allow-build", "sourced", "--allow-build", "ghost", status=2)
+    assert refused.slug == "needless-build"
+    assert snapshot(user.folder) == before
+    user.lockenv("lock", "--allow-build", "sourced")
+
+    assert 'sdist = {sourced = "locked-build"}' in user.read("pyproject.toml")
+    user.lockenv("check")
+
+
+def test_a_build_that_is_allowed_for_all_needs_no_word_of_its_own(
+    user: User, world: IndexServer
+) -> None:
+    tables = '[tool.lockenv.policy]\nsdist = "allow"\n'
+    text = pyproject(world, dependencies=["sourced"], tables=tables)
+    user.write("pyproject.toml", text)
+
+    user.lockenv("lock", "--allow-build", "sourced")
+
+    assert user.read("pyproject.toml") == text
