@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from lockenv.formats.oci import render_json
@@ -41,6 +41,10 @@ class ImageStore:
         """The folder of a configured root; its facts lie beside it, as ``KEY.json``."""
         folder = self.cache / "image" / "roots"
         folder.mkdir(parents=True, exist_ok=True)
+        # Programs in a root are setuid, and age in it: nobody else on this machine gets at them.
+        with suppress(OSError):
+            if folder.stat().st_mode & 0o077:
+                folder.chmod(0o700)
         return folder / key
 
     def temporary(self) -> Path:
