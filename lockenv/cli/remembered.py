@@ -151,11 +151,17 @@ def remembered_status(arguments: "list[str]", question: "Question | None") -> "i
         return None
     if answer.environment is None:
         return give(answer)
-    from lockenv.workflows.variables import environment, find_program  # noqa: PLC0415 - start-up
+    from lockenv.workflows.variables import (  # noqa: PLC0415 - start-up
+        environment,
+        find_program,
+        path_note,
+    )
 
+    root, _ = answer.environment
     variables = environment(os.environ, *answer.environment)
-    program = find_program(question.words[0], variables["PATH"])
+    program = find_program(question.words[0], root, variables["PATH"])
     if program:
+        sys.stderr.write(path_note(root))
         _become(answer, program, question.words, variables)
     return None
 

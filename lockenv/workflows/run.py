@@ -16,7 +16,7 @@ from lockenv.errors import InputError
 from lockenv.materialize import make_own, read_installed, shared_among
 from lockenv.workflows.opened import open_locked
 from lockenv.workflows.sync import SyncOptions, sync, venv_root
-from lockenv.workflows.variables import environment
+from lockenv.workflows.variables import environment, find_program, path_note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -103,8 +103,13 @@ def make_private(root: Path, name: str) -> None:
 
 def start(words: tuple[str, ...], variables: Mapping[str, str], root: Path) -> int:
     """Run a program to its end; signals go to it, and its status is ours."""
-    program = shutil.which(words[0], path=variables["PATH"])
-    if program is None:
+    program: str | None
+    if sys.platform == "win32":
+        program = shutil.which(words[0], path=variables["PATH"])
+    else:
+        program = find_program(words[0], str(root), variables["PATH"])
+    sys.stderr.write(path_note(str(root)))
+    if not program:
         exists = os.sep in words[0] and os.path.exists(words[0])  # noqa: PTH110 - a word of the user's
         reason = "is not executable" if exists else "is not to be found"
         sys.stderr.write(

@@ -14,20 +14,37 @@ if TYPE_CHECKING:
 
 def environment(given: "Mapping[str, str]", root: str, digest: str) -> dict[str, str]:
     """The variables of a command: as activation sets them, with the environment's digest."""
-    binaries = os.path.join(root, "Scripts" if sys.platform == "win32" else "bin")  # noqa: PTH118 - pathlib is heavy
     variables = {name: value for name, value in given.items() if name != "PYTHONHOME"}
     variables["VIRTUAL_ENV"] = root
-    variables["PATH"] = f"{binaries}{os.pathsep}{given.get('PATH', os.defpath)}"
+    variables["PATH"] = f"{binaries(root)}{os.pathsep}{given.get('PATH', os.defpath)}"
     if digest:
         variables["LOCKENV_ENVIRONMENT_DIGEST"] = digest
     return variables
 
 
-def find_program(word: str, path: str) -> str:
-    """The program that a word means on a POSIX system, as `shutil.which` has it; else empty."""
+def binaries(root: str) -> str:
+    """The folder of an environment's programs."""
+    return os.path.join(root, "Scripts" if sys.platform == "win32" else "bin")  # noqa: PTH118 - pathlib is heavy
+
+
+def path_note(root: str) -> str:
+    """What a user must know of an environment that PATH cannot name; else empty."""
+    if os.pathsep not in root:
+        return ""
+    return (
+        f"note: PATH cannot name {binaries(root)}, which has a {os.pathsep} in it:"
+        " programs that your command starts by name are not the environment's\n"
+    )
+
+
+def find_program(word: str, root: str, path: str) -> str:
+    """The program that a word means on a POSIX system, as `shutil.which` has it; else empty.
+
+    The environment's own come first, also where PATH cannot name their folder.
+    """
     if "/" in word:
         return word if _is_program(word) else ""
-    for folder in path.split(":"):
+    for folder in (binaries(root), *path.split(":")):
         place = os.path.join(folder, word)  # noqa: PTH118 - pathlib is heavy
         if _is_program(place):
             return place

@@ -30,7 +30,11 @@ _IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[IndexServer, str]]:
     """An index, and the lock of a project on ``app`` and ``lib``."""
     with serve_index() as server:
-        server.publish(wheel("app", "1.0", requires=["lib"]), wheel("lib", "1.0", padding=300_000))
+        main = {"app.py": "import sys\n\n\ndef main():\n    print(sys.prefix)\n"}
+        server.publish(
+            wheel("app", "1.0", requires=["lib"], files=main, scripts={"app": "app:main"}),
+            wheel("lib", "1.0", padding=300_000),
+        )
         first = User(tmp_path_factory.mktemp("first"))
         first.write("pyproject.toml", pyproject(server, dependencies=["app"]))
         first.lockenv("lock")
@@ -295,3 +299,36 @@ def test_a_place_that_is_no_text_takes_no_environment(owner: User) -> None:
 
     assert answer.slug == "unusable-path"
     owner.lockenv("check")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such names there")
+@pytest.mark.parametrize(
+    "name", ["a b", "it's", "\"both\" 'quotes'", "$HOME `id` $(id)", "back\\slash 7", "tab\there"]
+)
+def test_scripts_run_whatever_the_folder_is_called(owner: User, name: str) -> None:
+    odd = owner.folder.with_name(name)
+    owner.folder.rename(odd)
+    owner.folder = odd
+    owner.lockenv("sync")
+
+    script = subprocess.run(
+        [owner.venv / "bin" / "app"], capture_output=True, text=True, check=True
+    )
+
+    assert script.stdout == f"{owner.venv}\n"
+    assert not script.stderr
+    assert owner.lockenv("run", "-q", "app").out == script.stdout
+    owner.lockenv("check", "--env")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such names there")
+def test_a_folder_that_path_cannot_name_runs_its_own_programs_and_says_so(owner: User) -> None:
+    odd = owner.folder.with_name("one:two")
+    owner.folder.rename(odd)
+    owner.folder = odd
+    owner.lockenv("sync")
+
+    for _ in range(2):  # the second time it is remembered
+        answer = owner.lockenv("run", "app")
+        assert answer.out == f"{owner.venv}\n"
+        assert "note: PATH cannot name" in answer.err

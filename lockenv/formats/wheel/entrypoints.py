@@ -96,12 +96,17 @@ def render_shebang(python: str, system: str) -> bytes:
     """The first line of a script for an interpreter at this path.
 
     ``system`` is ``sys_platform``'s word. A path that the kernel would cut or split is given to a
-    shell, in lines that Python reads as a string.
+    shell, in lines that Python reads as a string; one that means something to either of them is
+    found by the shell, beside the script.
     """
     line = f"#!{python}\n"
     longest = LONGEST_SHEBANG.get(system)
-    if longest is None or (" " not in python and len(line.encode()) <= longest):
+    if longest is None or (not set(" \t\n\r") & set(python) and len(line.encode()) <= longest):
         return line.encode()
+    if set('"$`\\\n\r') & set(python) or "'''" in python:
+        name = python.rpartition("/")[2]
+        beside = f'"$(dirname -- "$(realpath -- "$0")")/{name}"'
+        return f"#!/bin/sh\n'''exec' {beside} \"$0\" \"$@\"\n' '''\n".encode()
     return f"#!/bin/sh\n'''exec' \"{python}\" \"$0\" \"$@\"\n' '''\n".encode()
 
 

@@ -201,6 +201,9 @@ def test_a_long_or_blank_path_of_the_interpreter_goes_through_a_shell() -> None:
         lines = render_shebang(python, "linux").decode().splitlines()
         assert lines[0] == "#!/bin/sh"
         assert python in lines[1]
+    for python in ('/my "env"/bin/python', "/$HOME e/bin/python", "/a\nb/bin/python"):
+        assert b"realpath" in render_shebang(python, "linux")
+    assert render_shebang("/$HOME/bin/python", "linux") == b"#!/$HOME/bin/python\n"
     assert render_shebang("/" + "x" * 130, "darwin").startswith(b"#!/x")
 
 
