@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 #: 3: links of a project stay links; without scripts the linker's cache, shadow and records of ours.
 #: 4: stages by Pre-Depends, a name for the host, times and keys that scripts write, databases of
 #: servers.
-NORMALISATION = 4
+#: 5: ucf's registry, parameters of Diffie-Hellman, and a proxy's password.
+NORMALISATION = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,12 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         r"etc/bind/rndc\.key", "drop-new", "a key is a secret; made by rndc-confgen -a", told=True
+    ),
+    Rule(
+        r"etc/shadowsocks-libev/config\.json",
+        "drop-new",
+        "holds a password; made by dpkg-reconfigure shadowsocks-libev",
+        told=True,
     ),
     Rule(r"var/lib/rabbitmq/\.erlang\.cookie", "drop-new", "a cluster's secret", told=True),
     Rule(r"var/lib/phpmyadmin/blowfish_secret\.inc\.php", "drop-new", "a secret", told=True),
@@ -99,6 +106,12 @@ RULES: tuple[Rule, ...] = (
     Rule(r"var/log/(.*/)?[^/]*\.log", "drop", "holds the time of the build"),
     Rule(r"var/log/apt/.+", "drop", "holds the time of the build"),
     Rule(r"var/cache/ldconfig/aux-cache", "drop", "holds inode numbers"),
+    Rule(r"var/lib/ucf/(hashfile|registry)\.[0-9]+", "drop", "a backup of a moment in the build"),
+    Rule(
+        r"var/lib/ucf/(hashfile|registry)",
+        "sorted-lines",
+        "scripts hand their files to ucf in the order of a folder on disk",
+    ),
     Rule(r"var/cache/debconf/.*-old", "drop", "a backup that depends on the order of runs"),
     Rule(r"var/cache/apt/.*\.bin", "drop", "a cache of apt's own"),
     Rule(r"var/lib/dpkg/(status|available|diversions|statoverride)-old", "drop", "a backup"),

@@ -103,6 +103,8 @@ def _recounted(found: re.Match[bytes], window: tuple[int, int], epoch: int) -> b
 
 
 _PRIVATE_KEY = re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")
+#: PKCS #3 and X9.42, as `openssl dhparam` and `certtool` write them.
+_PARAMETERS = re.compile(rb"-----BEGIN (?:X9\.42 )?DH PARAMETERS-----")
 _CERTIFICATE = re.compile(
     rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----"
 )
@@ -111,9 +113,14 @@ _UTC_TIME = re.compile(rb"\x17\x0d(\d{12})Z")
 
 
 def secret_in(content: bytes, window: tuple[int, int]) -> str | None:
-    """Why no image may hold a file that a script made, if it is a key or a key's certificate."""
+    """Why no image may hold a file that a script made, if it is a key or a key's certificate.
+
+    Or the parameters of a key exchange, which are found by chance and differ each time.
+    """
     if _PRIVATE_KEY.search(content):
         return "a private key that a script made is a secret"
+    if _PARAMETERS.search(content):
+        return "parameters that a script chose by chance; made by openssl dhparam"
     certificate = _CERTIFICATE.search(content)
     if certificate is None:
         return None

@@ -35,6 +35,11 @@ from lockenv.materialize.root_scan import difference, portable_capability, white
         ("var/lib/mysql", None),
         ("var/lib/mysql/ibdata1", "drop-new"),
         ("etc/bind/rndc.key", "drop-new"),
+        ("etc/shadowsocks-libev/config.json", "drop-new"),
+        ("var/lib/ucf/registry", "sorted-lines"),
+        ("var/lib/ucf/registry.7", "drop"),
+        ("var/lib/ucf/hashfile", "sorted-lines"),
+        ("var/lib/ucf/cache/:etc:registry.7", None),
     ],
 )
 def test_a_path_falls_under_its_rule(path: str, action: str | None) -> None:

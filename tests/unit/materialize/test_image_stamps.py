@@ -82,6 +82,14 @@ def test_keys_and_their_certificates_are_known(openssl: Callable[..., bytes]) ->
     assert secret_in(b"a text about a PRIVATE KEY", WINDOW) is None
 
 
+def test_parameters_found_by_chance_are_known(openssl: Callable[..., bytes]) -> None:
+    # Any size will do, and a small one is found at once.
+    parameters = openssl("dhparam", "-2", "512")
+
+    assert "by chance" in (secret_in(parameters, WINDOW) or "")
+    assert secret_in(b"how to write BEGIN DH PARAMETERS", WINDOW) is None
+
+
 @pytest.fixture
 def openssl() -> Callable[..., bytes]:
     import subprocess  # noqa: PLC0415 - for this fixture alone
