@@ -236,8 +236,7 @@ def _with_newer(
         for line in recall_rejections(scene.settings.cache_dir, request, name, version):
             lines.setdefault(line, []).append(target)
     remembered = {line.partition(":")[0] for line in lines}
-    place = places_of(opened.manifest, lock)
-    for line, names in newer_not_taken(scene, lock, name, graphs, place).items():
+    for line, names in newer_not_taken(scene, lock, name, targets).items():
         if line.partition(":")[0] not in remembered:
             lines.setdefault(line, []).extend(names)
     if not lines:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from lockenv.errors import InputError, NoSolutionError
@@ -13,13 +11,8 @@ from lockenv.lockfile import (
     diff,
     entries_of,
     key_origin,
-    parsed_requirement,
-    requirements,
-    roots,
     single,
-    target_of,
 )
-from lockenv.manifest import parse_as_of
 from lockenv.model import LOCK_NAME
 from lockenv.sources.python import Indexes, index_address
 from lockenv.tables.builds import newest_build
@@ -28,20 +21,25 @@ from lockenv.workflows.asked_places import places_of
 from lockenv.workflows.cuda_memory import recall_rejections
 from lockenv.workflows.indexes import indexes_of
 from lockenv.workflows.lock import LockOptions, lock
+from lockenv.workflows.moves import Moves
 from lockenv.workflows.network import open_network
+from lockenv.workflows.newer import Surroundings, surroundings
 from lockenv.workflows.project import read_lock, read_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from lockenv.formats.index import ListedFile, Listing
+    from packaging.specifiers import SpecifierSet
+
+    from lockenv.formats.index import Listing
     from lockenv.model import Lock, LockedPackage, LockedTarget
     from lockenv.workflows.asked_places import Place
     from lockenv.workflows.project import Project
     from lockenv.workflows.scene import Scene
 
 _LAYERS = frozenset({"python", "system", "cuda", "interpreter", "base"})
+_EVERYTHING = Moves(layers=_LAYERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,19 +92,20 @@ def outdated(scene: Scene, options: OutdatedOptions) -> OutdatedOutcome:
         newest = _listings(
             project, moved, Indexes(fetcher, indexes_of(project.manifest), project.root)
         )
-    known = Known(
-        former=former,
-        moved=moved,
-        listings=newest,
-        place=places_of(project.manifest, moved),
-        cache=scene.settings.cache_dir,
-        align=project.manifest.align,
-    )
-    found = [
-        row
-        for name in (options.targets or names)
-        for row in _rows(known, project.manifest.requires_python, name)
-    ]
+        known = Known(
+            former=former,
+            moved=moved,
+            listings=newest,
+            around=surroundings(scene, project, moved, fetcher, moves=_EVERYTHING),
+            place=places_of(project.manifest, moved),
+            cache=scene.settings.cache_dir,
+            align=project.manifest.align,
+        )
+        found = [
+            row
+            for name in (options.targets or names)
+            for row in _rows(known, project.manifest.requires_python, name)
+        ]
     return OutdatedOutcome(rows=tuple(_joined(found)), notes=(*notes, *_limits(project)))
 
 
@@ -127,6 +126,7 @@ class Known:
     former: Lock
     moved: Lock
     listings: Mapping[tuple[str, str], Listing]
+    around: Mapping[str, Surroundings]
     place: Place
     cache: Path
     align: str
@@ -183,7 +183,7 @@ def _python(known: Known, name: str) -> Iterator[Row]:
             locked=old.version,
             possible=package.version,
             newest=newest if behind else "",
-            held_by=_holder(known, locked, after, package, newest) if behind else "",
+            held_by=_holder(known, locked, package, newest) if behind else "",
             targets=(name,),
         )
 
@@ -208,40 +208,12 @@ def _newest(listing: Listing) -> str:
     return ""
 
 
-def _holder(
-    known: Known,
-    target: LockedTarget,
-    packages: Mapping[str, LockedPackage],
-    package: LockedPackage,
-    newest: str,
-) -> str:
+def _holder(known: Known, target: LockedTarget, package: LockedPackage, newest: str) -> str:
     """Why the newest version was not taken, as far as one fact says it; else how to ask."""
-    listing = known.listings.get((package.name, package.index or ""))
-    lines = known.moved.request.get(target.name, ())
-    asks = [
-        (known.place(root.selection, str(root.requirement)), root.requirement)
-        for root in roots(lines, target)
-    ]
-    asks += [("a constraint", one) for one in requirements(lines, "constraint")]
-    asks += [
-        (f"{one.name} {one.version}", parsed_requirement(text))
-        for one in packages.values()
-        for text in one.dependencies
-    ]
-    for asker, asked in asks:
-        is_it = canonicalize_name(asked.name) == package.name
-        if is_it and not asked.specifier.contains(newest, prereleases=True):
-            return f"{asker} asks {asked}"
-    files = listing.files(newest) if listing else ()
-    python = {file.requires_python for file in files if file.requires_python}
-    for text in python:
-        if not _admits(text, target.python):
-            return f"it needs Python {text}, locked is {target.python}"
-    tags = frozenset(map(str, target_of(target).tags))
-    wheels = [file.filename for file in files if file.is_wheel]
-    if not any(_fits(one, tags) for one in wheels):
-        return "it has no wheel for this target"
-    return _too_young(lines, files) or _beyond(known, target, package, newest)
+    around = known.around.get(target.name)
+    against = around.reasons(package.name).get(_version(newest)) if around is not None else None
+    reason = against() if against is not None else None
+    return reason or _beyond(known, target, package, newest)
 
 
 def _beyond(known: Known, target: LockedTarget, package: LockedPackage, newest: str) -> str:
@@ -266,16 +238,6 @@ def _locked_at(lock: Lock, target: str, package: LockedPackage) -> bool:
     return other is not None and other.version == package.version
 
 
-def _too_young(lines: Sequence[str], files: Sequence[ListedFile]) -> str:
-    """Whether every file came after the time that the lock is bound to."""
-    for kind, told in (("as-of", "as-of is"), ("released-before", "minimum-release-age reaches")):
-        limit = single(lines, kind)
-        moment = parse_as_of(limit) if limit else ""
-        if moment and files and all((file.upload_time or "") > moment for file in files):
-            return f"it is of {files[0].upload_time}, {told} {limit}"
-    return ""
-
-
 def _interpreter(known: Known, requires: SpecifierSet | None, name: str) -> Iterator[Row]:
     """An interpreter than which a newer one is known that the project admits."""
     locked = _target(known.moved, name)
@@ -295,23 +257,6 @@ def _interpreter(known: Known, requires: SpecifierSet | None, name: str) -> Iter
         newest=newest.version,
         held_by=f"{place} asks python {asked}" if asked else "lockenv lock -P python says what",
         targets=(name,),
-    )
-
-
-def _admits(specifier: str, version: str) -> bool:
-    try:
-        return SpecifierSet(specifier).contains(version, prereleases=True)
-    except ValueError:
-        return True
-
-
-def _fits(filename: str, tags: frozenset[str]) -> bool:
-    python, abi, platform = filename.removesuffix(".whl").split("-")[-3:]
-    return any(
-        f"{one}-{two}-{three}" in tags
-        for one in python.split(".")
-        for two in abi.split(".")
-        for three in platform.split(".")
     )
 
 

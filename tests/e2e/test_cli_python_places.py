@@ -170,6 +170,26 @@ def test_newer_versions_that_lack_an_extra_say_so(tmp_path: Path, index: IndexSe
     assert "not taken: app 2.0: it has no extra fast" in told
 
 
+def test_what_an_extra_of_a_newer_version_asks_is_a_reason(
+    tmp_path: Path, index: IndexServer
+) -> None:
+    index.publish(
+        wheel("lib", "1.0"), wheel("lib", "2.0"), wheel("tool", "1.0", requires=["lib<2"])
+    )
+    for version, asked in (("1.0", "lib"), ("2.0", "lib>=2"), ("4.0", "lib>=2")):
+        index.publish(wheel("app", version, extras={"fast": [asked]}))
+    index.publish(wheel("app", "3.0", extras={"fast": ["lib>=2"]}), yanked="broken")
+    user = _user(tmp_path, index, ["app[fast]", "tool"])
+    user.lockenv("lock")
+
+    told = user.lockenv("why", "app").out
+
+    reason = "it asks lib>=2, and lib is locked at 1.0"
+    assert f"not taken: app 4.0 and 2.0: {reason}" in told
+    assert "not taken: app 3.0: it is yanked: broken" in told
+    assert reason in user.lockenv("outdated").out
+
+
 def test_nothing_is_refused_for_what_a_page_said_some_minutes_ago(
     tmp_path: Path, index: IndexServer
 ) -> None:
