@@ -19,7 +19,8 @@ from lockenv.formats.tar import Entry, Reader
 from lockenv.materialize.debian_members import MemberJudge
 from lockenv.materialize.image_plan import CONSTANT_TIME
 from lockenv.materialize.image_rules import NORMALISATION, timed
-from lockenv.materialize.layers_fragment import FragmentWriter, read_fragment
+from lockenv.materialize.layers_fragment import FragmentWriter
+from lockenv.materialize.layers_kept import kept_fragment
 from lockenv.materialize.layers_store import key_of
 from lockenv.values import replace
 
@@ -43,12 +44,12 @@ def convert_package(deb: Deb, epoch: int, compressor: Compressor, store: ImageSt
     Times are clamped to the epoch, but nearly no package has a file younger than the archive's
     own date; so the fragment is kept without the epoch unless it did matter.
     """
-    key = ("deb", NORMALISATION, deb.digest.hex, compressor.label)
-    anywhere, clamped = store.fragment(key_of(*key)), store.fragment(key_of(*key, epoch))
-    kept = read_fragment(anywhere)
+    key = ("deb", NORMALISATION, deb.digest.hex)
+    anywhere, clamped = key_of(*key), key_of(*key, epoch)
+    kept = kept_fragment(anywhere, compressor, store)
     if kept is not None and int(kept.facts["newest"]) <= epoch:
         return kept
-    kept = read_fragment(clamped)
+    kept = kept_fragment(clamped, compressor, store)
     if kept is not None:
         return kept
     with deb.path.open("rb") as file:
@@ -60,7 +61,7 @@ def convert_package(deb: Deb, epoch: int, compressor: Compressor, store: ImageSt
             packed = deb.path.stat().st_size
             reader = Reader(open_data(file, deb.label), deb.label, packed=packed)
             members.write(reader, writer)
-            data = anywhere if members.newest <= epoch else clamped
+            data = store.fragment(anywhere if members.newest <= epoch else clamped, compressor)
             return writer.finish(data, members.directories.values(), members.facts())
         except BaseException:
             writer.discard()

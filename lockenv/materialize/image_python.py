@@ -20,7 +20,8 @@ from lockenv.materialize.image_plan import (
 )
 from lockenv.materialize.image_rules import NORMALISATION
 from lockenv.materialize.interpreter import materialize_interpreter
-from lockenv.materialize.layers_fragment import FragmentWriter, read_fragment
+from lockenv.materialize.layers_fragment import FragmentWriter
+from lockenv.materialize.layers_kept import kept_fragment
 from lockenv.materialize.layers_store import key_of
 from lockenv.materialize.layout import files_of, layout_of
 from lockenv.materialize.skeleton import skeleton_of
@@ -69,7 +70,7 @@ class PythonMaker:
         """The files of one wheel in the environment, with byte code."""
         package = wheel.package
         key = self._key("wheel", package.digest.hex, package.origin_key)
-        kept = read_fragment(self.store.fragment(key))
+        kept = kept_fragment(key, self.compressor, self.store)
         if kept is not None:
             return kept
         unpacked = self.unpacked.load(package.digest)
@@ -87,7 +88,7 @@ class PythonMaker:
     def environment(self) -> Fragment:
         """The environment's own files: its configuration and links."""
         key = self._key("environment")
-        kept = read_fragment(self.store.fragment(key))
+        kept = kept_fragment(key, self.compressor, self.store)
         if kept is not None:
             return kept
         python = self.python.venv_python
@@ -112,8 +113,8 @@ class PythonMaker:
             files.append(written_file(PROJECTION_PATH, plan.projection.encode()))
         files += [written_file(path, text.encode()) for path, text in plan.texts]
         contents = [(file.path, file.is_executable, _digest(file)) for file in files]
-        key = key_of("project", NORMALISATION, self.compressor.label, contents, links)
-        kept = read_fragment(self.store.fragment(key))
+        key = key_of("project", NORMALISATION, contents, links)
+        kept = kept_fragment(key, self.compressor, self.store)
         if kept is not None:
             return kept
         entries: list[tuple[Entry, PlacedFile | None]] = [
@@ -127,7 +128,7 @@ class PythonMaker:
         if self.python.archive is None:
             return None
         key = self._key("interpreter")
-        kept = read_fragment(self.store.fragment(key))
+        kept = kept_fragment(key, self.compressor, self.store)
         if kept is not None:
             return kept
         folder = self.interpreter_folder()
@@ -152,7 +153,6 @@ class PythonMaker:
         return key_of(
             kind,
             NORMALISATION,
-            self.compressor.label,
             [python.executable, python.version, python.freethreaded, self.identity],
             *parts,
         )
@@ -213,7 +213,7 @@ class PythonMaker:
         try:
             for entry, file in sorted(entries, key=lambda pair: sort_key(pair[0].path)):
                 writer.add(entry, _content(file) if file else ())
-            return writer.finish(self.store.fragment(key), (), {})
+            return writer.finish(self.store.fragment(key, self.compressor), (), {})
         except BaseException:
             writer.discard()
             raise

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from lockenv.materialize.image_rules import NORMALISATION
-from lockenv.materialize.layers_fragment import read_fragment
+from lockenv.materialize.layers_kept import kept_fragment
 from lockenv.materialize.layers_store import key_of, read_json
 from lockenv.materialize.root_build import build_root, remove_tree
 from lockenv.materialize.root_hold import making_root, using_root
@@ -76,16 +76,19 @@ class RootMaker:
 
     def configured(self) -> Fragment:
         """What configuring adds to the package layers."""
-        kept = read_fragment(self._fragment)
+        kept = self._kept()
         if kept is None:
             with making_root(self._root):
                 # Another process may have built it while we waited.
-                if read_fragment(self._fragment) is None:
+                if self._kept() is None:
                     self._build()
-            kept = read_fragment(self._fragment)
+            kept = self._kept()
         if kept is None:
             raise FileNotFoundError(self._fragment)
         return kept
+
+    def _kept(self) -> Fragment | None:
+        return kept_fragment(self._fragment_key, self.compressor, self.store)
 
     def folder(self) -> Path:
         """The root itself, for programs to run in; built if the store has it no more."""
@@ -117,7 +120,11 @@ class RootMaker:
 
     @property
     def _fragment(self) -> Path:
-        return self.store.fragment(key_of("configured", self.key, self.compressor.label))
+        return self.store.fragment(self._fragment_key, self.compressor)
+
+    @property
+    def _fragment_key(self) -> str:
+        return key_of("configured", self.key)
 
     def _build(self) -> None:
         root = self._root

@@ -16,7 +16,8 @@ from lockenv.formats.tar import Entry, Reader, sort_key
 from lockenv.materialize.image_layers import plain_plan
 from lockenv.materialize.image_plan import CONSTANT_TIME
 from lockenv.materialize.image_rules import NORMALISATION
-from lockenv.materialize.layers_fragment import FragmentWriter, read_fragment
+from lockenv.materialize.layers_fragment import FragmentWriter
+from lockenv.materialize.layers_kept import kept_fragment
 from lockenv.materialize.layers_store import key_of
 from lockenv.values import replace
 
@@ -38,10 +39,8 @@ def toolkit_fragment(
     archive: ToolkitArchive, compressor: Compressor, store: ImageStore
 ) -> Fragment:
     """The files of one archive; IntegrityError for what no archive of NVIDIA's holds."""
-    place = store.fragment(
-        key_of("toolkit", NORMALISATION, archive.digest.hex, archive.name, compressor.label)
-    )
-    kept = read_fragment(place)
+    key = key_of("toolkit", NORMALISATION, archive.digest.hex, archive.name)
+    kept = kept_fragment(key, compressor, store)
     if kept is not None:
         return kept
     writer = FragmentWriter(store.temporary(), compressor)
@@ -53,7 +52,7 @@ def toolkit_fragment(
                 made = _placed(entry, archive)
                 if made is not None:
                     writer.add(made, reader.content() if made.kind == "file" else ())
-        return writer.finish(place, (), {})
+        return writer.finish(store.fragment(key, compressor), (), {})
     except (lzma.LZMAError, EOFError) as error:
         writer.discard()
         raise _refused(archive, f"it cannot be decompressed: {error}") from None

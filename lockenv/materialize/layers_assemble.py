@@ -62,7 +62,8 @@ def filtered(
     """The fragment without paths that another package replaces."""
     if not left_out:
         return fragment
-    data = store.fragment(key_of("filtered", NORMALISATION, fragment.digest, sorted(left_out)))
+    key = key_of("filtered", NORMALISATION, fragment.digest, sorted(left_out))
+    data = store.fragment(key, compressor)
     kept = read_fragment(data)
     if kept is not None:
         return kept

@@ -19,10 +19,10 @@ from lockenv.materialize.layers_store import RotError
 from lockenv.values import dataclass, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from lockenv.formats.oci import Compressor
+    from lockenv.formats.oci import Buffer, Compressor
 
 Opener: TypeAlias = "Callable[[str, int], int]"
 #: OCI image-layout: a name that begins so takes away what lower layers have.
@@ -39,7 +39,7 @@ class Fragment:
     ``directories`` are wanted by the entries but are members of no fragment: layers write them.
     ``crc`` is the sum of the compressed data, which shows what a disk has spoilt.
     ``facts`` is what its maker keeps with it (a package's control fields, say); ``digest`` tells it
-    from every fragment that holds anything else.
+    from every fragment that holds anything else. ``fresh``: this process wrote it just now.
     """
 
     data: Path
@@ -48,11 +48,12 @@ class Fragment:
     entries: tuple[Entry, ...]
     directories: tuple[Entry, ...]
     facts: dict[str, str]
-    digest: str
+    digest: str = ""
+    fresh: bool = False
 
     def check(self) -> None:
         """Read it whole before it is used; RotError, and it is gone, where it is another by now."""
-        if not self.is_sound():
+        if not (self.fresh or self.is_sound()):
             self.discard()
             raise RotError(self.data.name)
 
@@ -133,29 +134,51 @@ class FragmentWriter:
 
     def finish(self, data: Path, directories: Iterable[Entry], facts: dict[str, str]) -> Fragment:
         """Put the fragment at ``data``; its index is written last, and so vouches for it."""
-        directories = tuple(directories)
         self._flush(last=True)
         self._file.close()
-        self._temporary.replace(data)
-        index = _render_index(self._pieces, self._crc, self._entries, directories, facts)
-        # The index names every file's digest, so its own stands for the data as well.
-        digest = hashlib.sha256(index).hexdigest()
-        self._temporary.write_bytes(b'%b,"digest":"%b"}' % (index[:-1], digest.encode()))
-        self._temporary.replace(data.with_suffix(".json"))
-        return Fragment(
-            data=data,
-            pieces=tuple(self._pieces),
-            crc=self._crc,
-            entries=tuple(self._entries),
-            directories=directories,
-            facts=facts,
-            digest=digest,
+        return _kept(
+            self._temporary,
+            Fragment(
+                data=data,
+                pieces=tuple(self._pieces),
+                crc=self._crc,
+                entries=tuple(self._entries),
+                directories=tuple(directories),
+                facts=facts,
+            ),
         )
 
     def discard(self) -> None:
         """Leave nothing behind."""
         self._file.close()
         self._temporary.unlink(missing_ok=True)
+
+
+def write_fragment(
+    temporary: Path, data: Path, like: Fragment, pieces: Iterable[tuple[Buffer, int]]
+) -> Fragment:
+    """A fragment of the same members, whose pieces (packed, raw size) are these."""
+    sizes, crc = [], 0
+    try:
+        with temporary.open("wb") as file:
+            for packed, raw in pieces:
+                sizes.append((file.write(packed), raw))
+                crc = zlib.crc32(packed, crc)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return _kept(temporary, replace(like, data=data, pieces=tuple(sizes), crc=crc))
+
+
+def _kept(temporary: Path, fragment: Fragment) -> Fragment:
+    """Put what was written into its place, then the index, which vouches for it."""
+    temporary.replace(fragment.data)
+    index = _render_index(fragment)
+    # The index names every file's digest, so its own stands for the data as well.
+    digest = hashlib.sha256(index).hexdigest()
+    temporary.write_bytes(b'%b,"digest":"%b"}' % (index[:-1], digest.encode()))
+    temporary.replace(fragment.data.with_suffix(".json"))
+    return replace(fragment, digest=digest, fresh=True)
 
 
 def read_fragment(data: Path) -> Fragment | None:
@@ -210,20 +233,14 @@ class PieceStream:
         return part
 
 
-def _render_index(
-    pieces: Sequence[tuple[int, int]],
-    crc: int,
-    entries: Iterable[Entry],
-    directories: Iterable[Entry],
-    facts: dict[str, str],
-) -> bytes:
+def _render_index(fragment: Fragment) -> bytes:
     return json.dumps(
         {
-            "pieces": pieces,
-            "crc": crc,
-            "entries": [render_entry(entry) for entry in entries],
-            "directories": [render_entry(entry) for entry in directories],
-            "facts": facts,
+            "pieces": fragment.pieces,
+            "crc": fragment.crc,
+            "entries": [render_entry(entry) for entry in fragment.entries],
+            "directories": [render_entry(entry) for entry in fragment.directories],
+            "facts": fragment.facts,
         },
         separators=(",", ":"),
     ).encode()

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from lockenv.formats.oci import Compressor
+
 
 def key_of(*parts: object) -> str:
     """A name for what these values make; any change of them is another name."""
@@ -29,9 +31,13 @@ class ImageStore:
 
     cache: Path
 
-    def fragment(self, key: str) -> Path:
-        """The data of a fragment; its index lies beside it."""
-        return self._place("fragments", key) / f"{key}.data"
+    def fragment(self, key: str, compressor: Compressor) -> Path:
+        """The data of a fragment; its index lies beside it, and so do those of other compressors.
+
+        What stands between the dots is the compressor's name, then what tells its label.
+        """
+        label = key_of(compressor.label)[:8]
+        return self._place("fragments", key) / f"{key}.{compressor.name}-{label}.data"
 
     def layer(self, key: str) -> Path:
         """The blob of a layer; its facts lie beside it."""

@@ -1,6 +1,12 @@
 """OCI images: documents in canonical JSON, references, and the compressors of layers."""
 
-from lockenv.formats.oci.compress import COMPRESSIONS, PIECE, Compressor, open_compressor
+from lockenv.formats.oci.compress import (
+    COMPRESSIONS,
+    PIECE,
+    Buffer,
+    Compressor,
+    open_compressor,
+)
 from lockenv.formats.oci.documents import (
     CONFIG_TYPE,
     DOCKER_CONFIG_TYPE,
@@ -44,6 +50,7 @@ __all__ = [
     "LAYOUT",
     "MANIFEST_TYPE",
     "PIECE",
+    "Buffer",
     "Compressor",
     "Descriptor",
     "ImageConfig",

@@ -161,6 +161,26 @@ def test_a_second_build_takes_every_layer_from_the_store(tmp_path: Path, base: T
     assert second.manifest == first.manifest
 
 
+def test_another_compressor_decodes_no_package_and_runs_no_script(
+    tmp_path: Path, base: TinyDeb
+) -> None:
+    plan = _plan(tmp_path, base, *feature_debs())
+    zstd = replace(plan, settings=replace(plan.settings, compression="zstd"))
+    plain = replace(plan, settings=replace(plan.settings, compression="none"))
+    anew = build(zstd, _places(tmp_path / "other"))
+    first = build(plan, _places(tmp_path))
+    remove_tree(tmp_path / "cache/image/roots" / first.root, Confinement(MODES[0]))
+    for one in plan.debs:
+        one.path.write_bytes(b"a package that nobody may open again")
+
+    packed, unpacked = build(zstd, _places(tmp_path)), build(plain, _places(tmp_path))
+
+    assert packed.manifest == anew.manifest
+    assert [one.diff_id for one in unpacked.layers] == [one.diff_id for one in first.layers]
+    assert packed.config == unpacked.config == first.config
+    assert not (tmp_path / "cache/image/roots" / first.root).exists()
+
+
 def test_without_scripts_the_report_names_what_was_left_out(tmp_path: Path, base: TinyDeb) -> None:
     image = build(_plan(tmp_path, base, *feature_debs(), scripts="none"), _places(tmp_path))
     found = _flat(image)
