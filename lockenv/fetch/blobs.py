@@ -184,11 +184,17 @@ class Downloads:
             before = arrival.size
             try:
                 self._one_connection(arrival, address, limit)
-            except NetworkError:
+            except NetworkError as error:
                 # Progress renews patience: a large file over a bad line still arrives.
                 if arrival.size - before >= _PROGRESS:
                     pauses = self._patience.pauses()
                 pause = next(pauses, None)
+                if pause is not None:
+                    from lockenv.fetch.transport import (  # noqa: PLC0415 - start-up: it loads httpx
+                        pause_before,
+                    )
+
+                    pause = pause_before(error, pause, self._patience.longest)
                 if pause is None:
                     raise
                 time.sleep(pause)

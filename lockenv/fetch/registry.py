@@ -17,6 +17,7 @@ from lockenv.fetch.registry_session import (
     PASSING,
     Session,
     is_default_registry,
+    passing,
     registry_base,
 )
 from lockenv.values import dataclass
@@ -183,7 +184,7 @@ class Registry:
     def _pieces(self, answer: httpx.Response) -> Iterator[bytes]:
         """What a blob's answer brings; first an empty piece where it is whole after all."""
         if answer.status_code in PASSING:
-            raise httpx.ReadError(f"status {answer.status_code}")
+            raise passing(answer)
         self._session.expect(answer, 200, 206)
         if answer.status_code == 200:
             yield b""
@@ -277,7 +278,7 @@ class Registry:
                 trouble = error
             else:
                 if answer.status_code in PASSING or answer.status_code == 416:
-                    trouble = httpx.ReadError(f"status {answer.status_code}")
+                    trouble = passing(answer)
             if trouble is not None:
                 self._session.pause(pauses, trouble)
                 resumed = self._resumed(place, scope)

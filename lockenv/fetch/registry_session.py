@@ -14,6 +14,8 @@ import httpx
 
 from lockenv import __version__
 from lockenv.errors import IntegrityError, NetworkError, UnavailableError
+from lockenv.fetch.freshness import pause_asked
+from lockenv.fetch.names import look_up_once
 from lockenv.fetch.transport import not_too_slow, trust
 from lockenv.fields import Fields, parse_json
 from lockenv.tables.addresses import CONTAINER_REGISTRY, CONTAINER_REGISTRY_LOGIN
@@ -44,6 +46,20 @@ class RegistryCredentials(Protocol):
 
     def __call__(self, registry: str, /) -> tuple[str, str] | None:
         """User name and password (or ``<token>`` and an identity token), if any are known."""
+
+
+class PassingStatus(httpx.ReadError):
+    """A status that may pass; ``pause`` is how long the registry asks to wait."""
+
+    def __init__(self, what: str, pause: float) -> None:
+        super().__init__(what)
+        self.pause = pause
+
+
+def passing(answer: httpx.Response, where: str = "") -> PassingStatus:
+    """What an answer with such a status is."""
+    pause = pause_asked(answer.headers.get("Retry-After"), time.time())
+    return PassingStatus(f"status {answer.status_code}{where}", pause or 0.0)
 
 
 def registry_base(host: str) -> str:
@@ -88,6 +104,7 @@ class Session:
             # Of what is compressed on the way nobody could say how large it becomes.
             headers={"User-Agent": f"lockenv/{__version__}", "Accept-Encoding": "identity"},
         )
+        look_up_once(self.client, 2 * options.patience.read)
 
     def close(self) -> None:
         """Close the connections."""
@@ -113,7 +130,7 @@ class Session:
                 continue
             if answer.status_code not in PASSING:
                 return answer
-            self.pause(pauses, httpx.ReadError(f"status {answer.status_code}"))
+            self.pause(pauses, passing(answer))
 
     def once(
         self, method: str, url: str, scope: str, headers: Mapping[str, str], content: bytes | None
@@ -220,7 +237,7 @@ class Session:
                 lambda: self.client.build_request("GET", realm, params=parameters), auth=login
             )
         if answer.status_code in PASSING:
-            raise httpx.ReadError(f"status {answer.status_code} where tokens are given")
+            raise passing(answer, " where tokens are given")
         if answer.status_code != 200:
             raise self._denied(answer)
         return self._token_of(answer)
@@ -240,14 +257,17 @@ class Session:
     def pause(self, pauses: Iterator[float], error: Exception) -> None:
         """Wait for the next attempt; NetworkError where patience has ended."""
         pause = next(pauses, None)
-        if pause is None:
+        asked = error.pause if isinstance(error, PassingStatus) else 0.0
+        # A registry that asks for more than is left is not waited for.
+        if pause is None or asked > self.patience.longest:
+            waiting = [f"the registry asks to wait {asked:.0f} seconds"] if asked else []
             raise NetworkError(
                 "registry-trouble",
                 f"the registry {self.host} did not answer as it should, several times",
-                why=(str(error) or type(error).__name__,),
+                why=[str(error) or type(error).__name__, *waiting],
                 fix="run the command again later",
             ) from error
-        time.sleep(pause)
+        time.sleep(max(pause, asked))
 
     def expect(self, answer: httpx.Response, *statuses: int) -> None:
         """Refuse an answer of another status."""

@@ -14,6 +14,7 @@ import httpx
 from lockenv import __version__
 from lockenv.errors import NetworkError, UnavailableError
 from lockenv.fetch.addresses import shelf_path
+from lockenv.fetch.names import look_up_once
 from lockenv.fetch.transport import trust
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class HttpShelf:
             headers={"User-Agent": f"lockenv/{__version__}"},
             auth=login,
         )
+        look_up_once(self._client, 2 * options.patience.read)
 
     def close(self) -> None:
         """Close the connections."""

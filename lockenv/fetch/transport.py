@@ -17,7 +17,7 @@ from lockenv import __version__
 from lockenv.errors import NetworkError, SourceError, UnavailableError
 from lockenv.fetch.addresses import redacted
 from lockenv.fetch.freshness import pause_asked
-from lockenv.fetch.names import look_up_once
+from lockenv.fetch.names import SLOWEST, look_up_once
 from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
@@ -32,9 +32,6 @@ _REDIRECT_STATUSES = {301, 302, 303, 307, 308}
 #: May pass by itself.
 _PASSING = {408, 425, 429, 500, 502, 503, 504}
 _CHUNK = 1 << 18
-#: Bytes a second: who brings fewer for as long as two time-outs is as good as silent. A line of a
-#: modem that sixteen connections share has more.
-_SLOWEST = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +67,7 @@ class Transport:
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
             headers={"User-Agent": f"lockenv/{__version__}", "Accept-Encoding": "gzip"},
         )
-        look_up_once(self._client)
+        look_up_once(self._client, 2 * patience.read)
 
     def close(self) -> None:
         """End all connections."""
@@ -190,6 +187,15 @@ class Transport:
             raise _PassingError(f"the server answered {answer.status}", pause)
 
 
+def pause_before(error: NetworkError, pause: float, longest: float) -> float | None:
+    """How long to wait after an error: at least as the server asks; None if that is too long."""
+    trouble = error.__cause__
+    asked = trouble.pause if isinstance(trouble, _PassingError) else None
+    if asked is not None and asked > longest:
+        return None
+    return max(pause, asked or 0.0)
+
+
 class _PassingError(Exception):
     """Trouble that may pass; ``pause`` is how long the server asks to wait."""
 
@@ -208,7 +214,7 @@ def not_too_slow(chunks: Iterator[bytes], seconds: float) -> Iterator[bytes]:
         came += len(chunk)
         now = time.monotonic()
         if now - began > seconds:
-            if came < seconds * _SLOWEST:
+            if came < seconds * SLOWEST:
                 raise httpx.ReadTimeout(f"{came} bytes came in {now - began:.0f} seconds")
             began, came = now, 0
         yield chunk

@@ -15,6 +15,8 @@ from lockenv.materialize.image_plan import PROJECTION_PATH, PYTHON_PREFIX, VENV_
 from lockenv.materialize.layers_fragment import MARK
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lockenv.formats.tar import Entry
 
 #: Folders in which no package may lay anything but folders.
@@ -28,10 +30,14 @@ _RESERVED = (
 
 
 class MemberJudge:
-    """Judges the members of one package, in their order; ``label`` names it in messages."""
+    """Judges the members of one package, in their order; ``label`` names it in messages.
 
-    def __init__(self, label: str) -> None:
+    ``reserved`` are folders that are another's. NVIDIA's archives are judged likewise.
+    """
+
+    def __init__(self, label: str, reserved: Sequence[str] = _RESERVED) -> None:
         self._label = label
+        self._reserved = reserved
         self._leaves: set[str] = set()
         self._folders: set[str] = set()
 
@@ -71,7 +77,7 @@ class MemberJudge:
             parent = parent.rpartition("/")[0]
         if entry.kind == "directory":
             return
-        for place in _RESERVED:
+        for place in self._reserved:
             if path == place or path.startswith(f"{place}/") or place.startswith(f"{path}/"):
                 self._refuse(path, f"/{place} is no place of a package")
 

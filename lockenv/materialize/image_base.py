@@ -10,7 +10,13 @@ from lockenv.errors import FaultsError, InputError, IntegrityError, LockenvError
 from lockenv.formats.debian import parse_status
 from lockenv.formats.oci import ImageConfig, parse_config
 from lockenv.formats.tar import Entry, Reader
-from lockenv.materialize.image_read import decoded_layer, entries_of
+from lockenv.materialize.image_read import (
+    MARK,
+    OPAQUE,
+    decoded_layer,
+    entries_of,
+    marked_path,
+)
 from lockenv.materialize.image_rules import NORMALISATION, owned, rule_for, timed
 from lockenv.materialize.layers_fragment import parse_entry, render_entry
 from lockenv.materialize.layers_store import key_of, read_json, write_json
@@ -24,7 +30,6 @@ if TYPE_CHECKING:
     from lockenv.materialize.image_plan import Base, BaseLayer, BuiltLayer, Deb, ImagePlan
     from lockenv.materialize.layers_store import ImageStore
 
-_MARK, _OPAQUE = ".wh.", ".wh..wh..opq"
 _STATUS = "var/lib/dpkg/status"
 #: No status file of a real image is that large: 5,000 packages have 8 MB.
 _LARGEST_STATUS = 64 << 20
@@ -62,11 +67,12 @@ def read_base(layers: Sequence[tuple[Path, str]], name: str) -> BaseFacts:
     for path, diff_id in layers:
         with path.open("rb") as file:
             stream = _Hashing(decoded_layer(file))
-            reader = Reader(stream, f"{name}, layer {path.name[:12]}")
+            packed = path.stat().st_size
+            reader = Reader(stream, f"{name}, layer {path.name[:12]}", packed=packed)
             for entry in reader:
                 folder, _, base = entry.path.rpartition("/")
                 has_dpkg = has_dpkg or entry.path == "usr/bin/dpkg"
-                if base.startswith(_MARK):
+                if base.startswith(MARK):
                     _take_away(found, folder, base)
                 elif entry.kind == "file" and _is_told(folder, entry.path):
                     found[entry.path] = reader.text(_LARGEST_STATUS)
@@ -96,7 +102,7 @@ def _is_told(folder: str, path: str) -> bool:
 
 
 def _take_away(found: dict[str, bytes], folder: str, mark: str) -> None:
-    gone = folder if mark == _OPAQUE else f"{folder}/{mark.removeprefix(_MARK)}".lstrip("/")
+    gone = folder if mark == OPAQUE else marked_path(folder, mark)
     for path in [path for path in found if path == gone or path.startswith(f"{gone}/")]:
         del found[path]
 
@@ -201,7 +207,9 @@ def base_entries(layers: Iterable[BuiltLayer], epoch: int, store: ImageStore) ->
     found: dict[str, Entry] = {}
     for _, path in paths:
         with path.open("rb") as file:
-            _lay_over(found, entries_of(Reader(decoded_layer(file), path.name)))
+            packed = path.stat().st_size
+            reader = Reader(decoded_layer(file), path.name, packed=packed)
+            _lay_over(found, entries_of(reader))
     entries = tuple(
         timed(owned(entry), epoch) for path, entry in found.items() if not _is_dropped(path)
     )
@@ -218,10 +226,10 @@ def _lay_over(found: dict[str, Entry], layer: Iterable[Entry]) -> None:
     ours: set[str] = set()
     for entry in layer:
         folder, _, name = entry.path.rpartition("/")
-        if name == _OPAQUE:
+        if name == OPAQUE:
             gone = [path for path in found if path.startswith(f"{folder}/") and path not in ours]
-        elif name.startswith(_MARK):
-            target = f"{folder}/{name.removeprefix(_MARK)}".lstrip("/")
+        elif name.startswith(MARK):
+            target = marked_path(folder, name)
             gone = [path for path in found if path == target or path.startswith(f"{target}/")]
         else:
             former = found.get(entry.path)
@@ -231,5 +239,5 @@ def _lay_over(found: dict[str, Entry], layer: Iterable[Entry]) -> None:
             ours.add(entry.path)
         for path in gone:
             del found[path]
-        if not name.startswith(_MARK):
+        if not name.startswith(MARK):
             found[entry.path] = entry

@@ -41,6 +41,23 @@ _DEEPEST_INDEX = 4
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
+#: OCI image-layout, 4.3: what takes a file away, and what empties a folder.
+MARK, OPAQUE = ".wh.", ".wh..wh..opq"
+
+
+def marked_path(folder: str, name: str) -> str:
+    """The path that a mark takes away; IntegrityError for one that leads elsewhere."""
+    gone = name.removeprefix(MARK)
+    if gone in {"", ".", ".."}:
+        raise IntegrityError(
+            "broken-layer",
+            "a layer of the image takes away more than a file or a folder",
+            why=(f"member {folder}/{name}",),
+            fix="do not use this image; ask its publisher",
+        )
+    return f"{folder}/{gone}".lstrip("/")
+
+
 class BlobSource(Protocol):
     """Where an image's blobs come from: a folder, an archive, a registry."""
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from lockenv.errors import IntegrityError
 from lockenv.formats.tar import Entry, Reader, sort_key
+from lockenv.materialize.debian_members import MemberJudge
 from lockenv.materialize.image_layers import plain_plan
 from lockenv.materialize.image_plan import CONSTANT_TIME
 from lockenv.materialize.image_rules import NORMALISATION
@@ -46,11 +47,13 @@ def toolkit_fragment(
     writer = FragmentWriter(store.temporary(), compressor)
     try:
         with lzma.open(archive.path) as file:
+            judge = MemberJudge(archive.filename, reserved=())
             packed = archive.path.stat().st_size
             reader = Reader(file, archive.filename, packed=packed)
             for entry in reader:
                 made = _placed(entry, archive)
                 if made is not None:
+                    judge.admit(made)
                     writer.add(made, reader.content() if made.kind == "file" else ())
         return writer.finish(store.fragment(key, compressor), (), {})
     except (lzma.LZMAError, EOFError) as error:

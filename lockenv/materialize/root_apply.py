@@ -5,8 +5,10 @@ In a process that is shut into the folder, so that no link of a layer leads a la
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import stat
 import zlib
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,7 +18,7 @@ import zstandard
 
 from lockenv.errors import IntegrityError, LockenvError
 from lockenv.formats.tar import Reader
-from lockenv.materialize.image_read import decoded_layer
+from lockenv.materialize.image_read import MARK, OPAQUE, decoded_layer, marked_path
 from lockenv.materialize.root_hold import making_root
 from lockenv.materialize.root_order import parse_error, render_error
 from lockenv.materialize.root_shut import refused, shut_into
@@ -29,7 +31,11 @@ if TYPE_CHECKING:
     from lockenv.materialize.root_port import Confinement
 
 _NANO = 10**9
-_MARK, _OPAQUE = ".wh.", ".wh..wh..opq"
+#: What the system says of members that contradict each other, and of attributes that are none.
+_SENSELESS = {
+    *(errno.EEXIST, errno.EINVAL, errno.EISDIR, errno.ELOOP, errno.EMLINK, errno.ENAMETOOLONG),
+    *(errno.ENOENT, errno.ENOTDIR, errno.ENOTEMPTY),
+}
 
 
 def materialize_root(
@@ -94,8 +100,11 @@ def _lay(layers: Sequence[tuple[str, BinaryIO]], *, own: bool) -> list[tuple[str
     owners: dict[str, tuple[int, int]] = {}
     for layer, file in layers:
         try:
-            _Layer(Reader(decoded_layer(file), layer), owners, own=own).run()
-        except (EOFError, zlib.error, zstandard.ZstdError) as error:
+            packed = os.fstat(file.fileno()).st_size
+            _Layer(Reader(decoded_layer(file), layer, packed=packed), owners, own=own).run()
+        except (EOFError, zlib.error, zstandard.ZstdError, OSError) as error:
+            if isinstance(error, OSError) and error.errno not in _SENSELESS:
+                raise
             raise IntegrityError(
                 "broken-layer",
                 "a layer of the image cannot be unpacked",
@@ -118,10 +127,10 @@ class _Layer:
     def run(self) -> None:
         for entry in self._reader:
             folder, _, name = entry.path.rpartition("/")
-            if name == _OPAQUE:
+            if name == OPAQUE:
                 self._empty(folder or ".")
-            elif name.startswith(_MARK):
-                _remove(f"{folder}/{name.removeprefix(_MARK)}".lstrip("/"))
+            elif name.startswith(MARK):
+                _remove(marked_path(folder, name))
             elif entry.kind not in {"character", "block"}:
                 # Devices are made by whatever runs the root.
                 self._write(entry)
@@ -131,6 +140,8 @@ class _Layer:
 
     def _empty(self, folder: str) -> None:
         """Take away what lower layers put into a folder, but nothing of this one."""
+        if not Path(folder).is_dir():
+            return
         for name in os.listdir(folder):  # noqa: PTH208  relative names in the root
             path = name if folder == "." else f"{folder}/{name}"
             if path not in self._ours:
@@ -167,6 +178,8 @@ class _Layer:
         elif entry.kind == "symlink":
             Path(entry.path).symlink_to(entry.target)
         elif entry.kind == "hardlink":
+            if stat.S_ISDIR(os.lstat(entry.target).st_mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), entry.target)
             os.link(entry.target, entry.path, follow_symlinks=False)
         elif entry.kind == "fifo":
             os.mkfifo(entry.path, 0o600)

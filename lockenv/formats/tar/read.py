@@ -227,8 +227,11 @@ class Reader:
             raise self._broken("a link's target is too long")
         if kind == "hardlink":
             target = checked_path(target, self._name)
+        path = checked_path(raw.decode("utf-8", "surrogateescape"), self._name)
+        if path == "." and kind != "directory":
+            raise self._broken("its root is no folder")
         return Entry(
-            path=checked_path(raw.decode("utf-8", "surrogateescape"), self._name),
+            path=path,
             kind=cast("Kind", kind),  # the table above holds nothing else
             mode=self._number(block[100:108]) & 0o7777,
             uid=numbers["uid"],

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import httpcore
@@ -75,9 +79,59 @@ def test_a_failed_look_up_is_asked_again() -> None:
     assert len(asked) == 2
 
 
+def test_an_address_that_is_a_hole_costs_a_moment(index: IndexServer) -> None:
+    """As IPv6 that leads nowhere: who connects there hears nothing, not even a refusal."""
+    with socket.socket() as hole, socket.socket() as filling, socket.socket() as more:
+        hole.bind(("127.0.0.8", index.port))
+        hole.listen(0)
+        for one in (filling, more):  # with its queue full the system drops who comes
+            one.settimeout(0)
+            one.connect_ex(("127.0.0.8", index.port))
+        backend = NamedConnections(lambda *_: ("127.0.0.8", "127.0.0.1"))
+        began = time.monotonic()
+
+        first = backend.connect_tcp("index.example", index.port, timeout=30)
+        between = time.monotonic()
+        second = backend.connect_tcp("index.example", index.port, timeout=30)
+
+    assert between - began < 5
+    assert first.get_extra_info("server_addr")[0] == "127.0.0.1"
+    assert second.get_extra_info("server_addr")[0] == "127.0.0.1"
+    first.close()
+    second.close()
+
+
+def test_headers_that_drip_are_given_up() -> None:
+    def drip(server: socket.socket) -> None:
+        with suppress(OSError), server.accept()[0] as connection:
+            connection.sendall(b"HTTP/1.1 200 OK\r\n")
+            while True:
+                connection.sendall(b"a")
+                time.sleep(0.02)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,))
+        thread.start()
+        with httpx.Client(timeout=10) as client:
+            look_up_once(client, 0.3)
+
+            with pytest.raises(httpx.ReadTimeout):
+                client.get(f"http://127.0.0.1:{server.getsockname()[1]}/")
+        thread.join()
+
+
+def test_the_way_to_a_proxy_is_looked_up_once_too() -> None:
+    with httpx.Client(proxy="http://127.0.0.1:1") as client:
+        look_up_once(client, 60)
+
+        pools = [one._pool for one in client._mounts.values() if one]  # type: ignore[attr-defined]
+        assert pools
+        assert all(isinstance(one._network_backend, NamedConnections) for one in pools)
+
+
 def test_httpx_takes_them() -> None:
     with httpx.Client() as client:
-        look_up_once(client)
+        look_up_once(client, 60)
 
         pool = client._transport._pool  # type: ignore[attr-defined]
         assert isinstance(pool._network_backend, NamedConnections)
