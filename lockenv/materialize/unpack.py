@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -162,7 +163,9 @@ class UnpackedStore:
         with _blaming_bit_rot(wheel), wheel.path.open("rb") as file:
             content = read_wheel(file, wheel.filename)
         self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=self.folder))
+        # Not by `mkdtemp`: who shares the store reads what another user unpacked.
+        temporary = self.folder / f".new-{secrets.token_hex(8)}"
+        temporary.mkdir()
         _make_folders(temporary, content.members)
         portions = [
             pool.submit(_write_portion, wheel, content, portion, f"{temporary}/files/")

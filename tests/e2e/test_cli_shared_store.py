@@ -160,3 +160,13 @@ def test_a_place_with_a_password_in_its_address_is_refused(tmp_path: Path, first
     answer = second.lockenv("sync", status=2)
 
     assert "secret" not in answer.text
+
+
+def test_who_shares_a_store_reads_what_another_user_unpacked(first: User) -> None:
+    first.lockenv("sync")
+
+    found = [*first.cache.glob("unpacked/**/*"), *first.cache.glob("blobs/**/*")]
+
+    closed = [path for path in found if path.stat().st_mode & 0o444 != 0o444]
+    assert found
+    assert closed == [], "with the usual umask everybody may read"
