@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockenv.errors import InputError
+from lockenv.formats.metadata import MetadataError
 from lockenv.lockfile import Edge, SelectedPackage
 from lockenv.materialize import WantedPackage
 from lockenv.model import Digest, parse_digest
-from lockenv.sources.python import SourceTree
+from lockenv.sources.python import SourceTree, static_metadata
 from lockenv.workflows.build_steps import Built, Workshop, built, git_repositories, kept
 from lockenv.workflows.environment import direct_url, provenance_url, wanted_file
 
@@ -73,7 +74,7 @@ def built_package(
     """A selected package without a wheel, built; ``editable`` allows what is locked as editable.
 
     With ``dry`` nothing is built or fetched, for a plan that is only shown: what does not lie in
-    the store has no digest of its own then.
+    the store has no digest of its own then, and no version where only its build tells one.
     """
     return _made(shop, selected, root, editable=editable, dry=dry)
 
@@ -124,16 +125,27 @@ def _made(
         made = built(shop, build, source_tree(shop, selected, root), kind)
     elif _is_at_hand(shop, selected):
         made = kept(shop, build, source_tree(shop, selected, root), kind)
-    version = package.version or "0"
+    version = made.version if made else package.version or _told(shop, selected, root)
     return WantedPackage(
         name=package.name,
-        version=made.version if made else version,
-        filename=made.filename if made else f"{package.name}-{version}-py3-none-any.whl",
+        version=version,
+        filename=made.filename if made else f"{package.name}-{version or 0}-py3-none-any.whl",
         digest=made.digest if made else _UNKNOWN,
         requested=any(edge.is_root for edge in selected.asked_by),
         direct_url=direct_url(package, str(root), editable=is_editable),
         provenance_url=provenance_url(package, selected.artifact),
     )
+
+
+def _told(shop: Workshop, selected: SelectedPackage, root: Path) -> str:
+    """The version that a folder's own files say; empty where only its build does."""
+    if selected.package.directory is None:
+        return ""
+    try:
+        metadata = static_metadata(source_tree(shop, selected, root))
+    except MetadataError:
+        return ""
+    return metadata.version if metadata is not None else ""
 
 
 def _is_at_hand(shop: Workshop, selected: SelectedPackage) -> bool:

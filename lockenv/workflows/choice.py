@@ -95,6 +95,14 @@ def choose_target(
         for target in lock.targets
         if python is None or target.python == python or target.python.startswith(f"{python}.")
     ]
+    if python is not None and not candidates:
+        locked = ", ".join(sorted({target.python for target in lock.targets}))
+        raise InputError(
+            "no-target",
+            f"{LOCK_NAME} has no target with Python {python}",
+            why=f"it has {locked}",
+            fix="name one of these, or add it to python in the manifest, then lockenv lock",
+        )
     if name is not None and name != "auto":
         found = [target for target in candidates if target.name == name]
         found = found or [

@@ -1,4 +1,4 @@
-"""What an addition did not get because old pins stay (contract 3): each with the pin in its way."""
+"""What was not taken, and why: because old pins stay (contract 3), or another target cannot."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from lockenv.sources.python import PYPI, PythonCandidate
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from lockenv.workflows.alignment import Difference
     from lockenv.workflows.python_answer import PythonAnswer
 
 
@@ -28,6 +29,27 @@ def held_back_notes(
         for line in _of_cell(answer, staying[cell]):
             notes.setdefault(line, []).append(cell)
     return [f"{line} ({', '.join(cells)})" for line, cells in notes.items()]
+
+
+def apart_note(difference: Difference, solved: Mapping[str, PythonAnswer]) -> str:
+    """That a name has several versions, and why: what a target says of the newest, if anything."""
+    sides = ", ".join(
+        f"{version} for {cells[0]}" + (f" and {len(cells) - 1} more" if cells[1:] else "")
+        for version, cells in difference.versions.items()
+    )
+    newest, *others = difference.versions
+    older = (cell for version in others for cell in difference.versions[version] if cell in solved)
+    refused = (_refusal(solved[cell], difference.name, newest) for cell in older)
+    reason = next((one for one in refused if one), difference.reason)
+    why = f": {reason}" if reason else ""
+    return f"{difference.name} differs between targets ({sides}){why}"
+
+
+def _refusal(answer: PythonAnswer, name: str, version: str) -> str:
+    for one in answer.source.rejections(Identifier(PYPI, name)):
+        if one.version and Version(one.version).public == version:
+            return f"{version} for {answer.cell.name}: {one.reason.partition(':')[0]}"
+    return ""
 
 
 def _of_cell(answer: PythonAnswer, staying: Mapping[str, str]) -> Iterator[str]:

@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from lockenv.errors import InputError
-from lockenv.formats.toml import parse_toml
 from lockenv.lockfile import Asked, canonical_requirement, parsed_requirement
 from lockenv.model import Origin
 from lockenv.workflows.files import names_in, read_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from lockenv.model import Ask, TargetTable
@@ -73,11 +71,16 @@ def _facts(project: Project, place: str) -> Iterator[tuple[str, Origin]]:
     if body is None and not any(scripts):
         return  # an archive, or nothing: lock and sync say what is wrong
     from lockenv.formats.metadata import MetadataError  # noqa: PLC0415 - start-up
-    from lockenv.sources.python import LEGACY, build_system_of, project_metadata  # noqa: PLC0415
+    from lockenv.sources.python import (  # noqa: PLC0415 - start-up, as above
+        build_system_of,
+        parsed_project,
+        project_metadata,
+    )
 
     file = f"{place.rstrip('/')}/{_MANIFEST}"
     try:
-        system = build_system_of(body) if body is not None else LEGACY
+        document = parsed_project(body) if body is not None else {}
+        system = build_system_of(document)
     except MetadataError:
         return
     for text in system.requires:
@@ -85,10 +88,11 @@ def _facts(project: Project, place: str) -> Iterator[tuple[str, Origin]]:
         yield f"build-requires {_canonical(text)}", origin
     yield f"build-backend {system.backend}", Origin(file, ("build-system", "build-backend"))
     # The version is nothing that a lock has of a local project.
-    metadata = project_metadata(body, version="0") if body is not None else None
+    metadata = project_metadata(document, version="0")
     if metadata is None:
         lists = [_read(folder, name) for name in names_in(folder) if _LISTS.fullmatch(name)]
-        yield f"setup sha256:{_digest(_standing(body), *scripts, *lists)}", Origin(file)
+        said = _standing(document) if body is not None else None
+        yield f"setup sha256:{_digest(said, *scripts, *lists)}", Origin(file)
         return
     for text in metadata.requires_dist:
         yield f"requires {_canonical(text)}", Origin(file, ("project", "dependencies"))
@@ -97,21 +101,16 @@ def _facts(project: Project, place: str) -> Iterator[tuple[str, Origin]]:
         yield f"requires-python {metadata.requires_python}", origin
 
 
-def _standing(body: bytes | None) -> bytes | None:
+def _standing(document: Mapping[str, object]) -> bytes:
     """A pyproject.toml without formatting, and without what no build reads: groups, our own table.
 
-    So that an edit of what is asked of lockenv is no change of the project. What cannot be parsed
-    stays as it is.
+    So that an edit of what is asked of lockenv is no change of the project.
     """
-    try:
-        table = parse_toml(_MANIFEST, (body or b"").decode())
-        table.pop("dependency-groups", None)
-        tools = table.get("tool")
-        if isinstance(tools, dict):
-            table["tool"] = {name: value for name, value in tools.items() if name != "lockenv"}
-        return None if body is None else json.dumps(table, sort_keys=True, default=str).encode()
-    except (InputError, UnicodeDecodeError, TypeError, ValueError):
-        return body
+    table = {key: value for key, value in document.items() if key != "dependency-groups"}
+    tools = table.get("tool")
+    if isinstance(tools, dict):
+        table["tool"] = {name: value for name, value in tools.items() if name != "lockenv"}
+    return json.dumps(table, sort_keys=True, default=str).encode()
 
 
 def _read(folder: Path, name: str) -> bytes | None:

@@ -26,7 +26,7 @@ from lockenv.workflows.assemble import Chosen, locked_packages, with_untouched
 from lockenv.workflows.builds import BuildEnvironments
 from lockenv.workflows.cells import locked_target
 from lockenv.workflows.files import unwritable
-from lockenv.workflows.held_back import held_back_notes
+from lockenv.workflows.held_back import apart_note, held_back_notes
 from lockenv.workflows.judging import drift
 from lockenv.workflows.local_sources import local_lines
 from lockenv.workflows.network import open_network
@@ -235,7 +235,7 @@ def _search(scene: Scene, question: Question, *, refresh: bool) -> Answer:
         from lockenv.workflows.image_record import with_current_records  # noqa: PLC0415 - few have any
 
         lock = with_current_records(question.former, lock)
-    every = (*notes, *system.notes, *map(_apart_note, apart))
+    every = (*notes, *system.notes, *(apart_note(one, solved) for one in apart))
     return Answer(lock=regrouped(lock), notes=every, trail=trail)
 
 
@@ -473,15 +473,6 @@ def _kept(question: Question, cell: Cell) -> dict[str, str]:
         if cell.name in package.targets and package.version and package.name not in drifted
     }
     return kept | preferred_versions(question.former, cell.target)
-
-
-def _apart_note(difference: Difference) -> str:
-    sides = ", ".join(
-        f"{version} for {cells[0]}" + (f" and {len(cells) - 1} more" if cells[1:] else "")
-        for version, cells in difference.versions.items()
-    )
-    reason = f": {difference.reason}" if difference.reason else ""
-    return f"{difference.name} differs between targets ({sides}){reason}"
 
 
 def _packages(question: Question, chosen: Mapping[str, list[Chosen]]) -> tuple[LockedPackage, ...]:

@@ -335,6 +335,10 @@ def wanted_by(
     )
 
 
+#: Stands for a version in a plan that is only shown, where a build would tell it.
+_UNTOLD = "(its build tells the version)"
+
+
 def changed_lines(todo: Plan) -> list[str]:
     """What a plan does, a line a package."""
     lines = []
@@ -343,9 +347,9 @@ def changed_lines(todo: Plan) -> list[str]:
         if change.wanted is None:
             lines.append(f"- {change.name} {before}")
         elif not change.former:
-            lines.append(f"+ {change.name} {change.wanted.version}")
+            lines.append(f"+ {change.name} {change.wanted.version or _UNTOLD}")
         elif before != change.wanted.version:
-            lines.append(f"~ {change.name} {before} -> {change.wanted.version}")
+            lines.append(f"~ {change.name} {before} -> {change.wanted.version or _UNTOLD}")
         else:
             lines.append(f"~ {change.name} {before} ({change.reason})")
     return lines

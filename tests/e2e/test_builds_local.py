@@ -256,3 +256,19 @@ def test_dynamic_dependencies_of_what_is_not_installed_are_not_lost_without_a_wo
     answer = user.lockenv("lock")
 
     assert "only a build tells the dependencies of lab: none is locked" in answer.err
+
+
+def test_a_dry_run_says_the_version_of_what_it_would_build(user: User, world: IndexServer) -> None:
+    static_library(user)
+    user.write("pyproject.toml", pyproject(world, dependencies=["lib"], tables=EDITABLE))
+    user.lockenv("lock")
+    assert "+ lib 0.3" in user.lockenv("sync", "--dry-run").out
+    user.lockenv("sync")
+    source_folder(user.ground / "lib", source_files("lib", "2.0", requires=["base"]))
+    user.lockenv("lock")
+
+    told = user.lockenv("sync", "--dry-run").out
+
+    assert "~ lib 0.3 -> (its build tells the version)" in told
+    user.lockenv("sync")
+    assert user.versions()["lib"] == "2.0"

@@ -161,3 +161,39 @@ def test_a_matrix_is_synced_cell_by_cell(user: User, world: IndexServer) -> None
     user.lockenv("sync", "--python", MINOR)
 
     assert user.asks("import sys; print('%d.%d' % sys.version_info[:2])") == MINOR
+
+
+def test_what_differs_between_targets_says_what_the_older_one_cannot_take(
+    user: User, index: IndexServer
+) -> None:
+    index.publish(wheel("only", "1.0", tag="cp311-cp311-manylinux_2_17_x86_64"))
+    index.publish(wheel("only", "0.5", tag="cp311-cp311-macosx_11_0_arm64"))
+    text = pyproject(index, dependencies=["only"], targets=["linux-x86_64", "macos-arm64"])
+    user.write("pyproject.toml", text.replace(f'python = "{MINOR}"', 'python = "3.11"'))
+
+    told = user.lockenv("lock").err
+
+    assert "1.0 for macos-arm64: it has no wheel for this target" in told
+
+
+def test_a_version_that_no_index_has_is_not_taken_for_a_name_that_none_has(
+    user: User, index: IndexServer
+) -> None:
+    index.publish(wheel("lib", "1.0"), wheel("lib", "2.0"))
+    user.write("pyproject.toml", pyproject(index, dependencies=["lib"]))
+    user.lockenv("lock")
+
+    told = user.lockenv("lock", "-P", "lib==9", status=3).err
+
+    assert "lib 2.0 to 1.0 (2 versions): lib==9 is all that may be taken" in told
+    assert "spelling" not in told
+
+
+def test_a_python_that_no_target_has_is_said(user: User, index: IndexServer) -> None:
+    user.write("pyproject.toml", pyproject(index))
+    user.lockenv("lock")
+
+    refused = user.lockenv("sync", "--python", "3.9", status=2)
+
+    assert f"{MINOR}" in refused.err
+    assert "lockenv.lock has no target with Python 3.9" in refused.err

@@ -59,6 +59,7 @@ from lockenv.sources.debian.signatures import Keyring, signature_packets, verify
 from lockenv.sources.python.git import place_of_url
 from lockenv.sources.python.sdists import (
     build_system_of,
+    parsed_project,
     project_metadata,
     source_texts,
     static_metadata,
@@ -224,8 +225,9 @@ def _sdist_texts(data: bytes) -> None:
 
 
 def _pyproject(data: bytes) -> None:
-    project_metadata(data, version="1")
-    build_system_of(data)
+    document = parsed_project(data)
+    project_metadata(document, version="1")
+    build_system_of(document)
 
 
 def _tar(members: dict[str, bytes]) -> bytes:

@@ -17,7 +17,9 @@ from lockenv.sources.python.sdists import (
     asks_in_setup,
     build_system,
     build_system_of,
+    parsed_project,
     project_metadata,
+    static_metadata,
 )
 from lockenv.sources.python.source import PythonSource, is_lacking_extra
 from lockenv.sources.python.values import (
@@ -57,6 +59,8 @@ __all__ = [
     "is_lacking_extra",
     "needs_nvcc",
     "needs_torch",
+    "parsed_project",
     "pin",
     "project_metadata",
+    "static_metadata",
 ]

@@ -44,24 +44,30 @@ def static_metadata(tree: SourceTree, version: str | None = None) -> CoreMetadat
         if metadata.is_static:
             return metadata
         version = metadata.version
-    if "pyproject.toml" in found:
-        return project_metadata(found["pyproject.toml"], version=version)
-    return None
+    try:
+        document = parsed_project(found["pyproject.toml"]) if "pyproject.toml" in found else {}
+    except MetadataError:
+        return None
+    return project_metadata(document, version=version)
 
 
 def build_system(tree: SourceTree) -> BuildSystem:
     """How a source tree is built (PEP 518, 517); `MetadataError` where it does not say."""
     body = source_texts(tree, frozenset({"pyproject.toml"})).get("pyproject.toml")
-    return LEGACY if body is None else build_system_of(body)
+    return LEGACY if body is None else build_system_of(parsed_project(body))
 
 
-def build_system_of(body: bytes) -> BuildSystem:
-    """The build system that the text of a pyproject.toml names; `MetadataError` for a bad one."""
+def parsed_project(body: bytes) -> dict[str, object]:
+    """What a pyproject.toml says; `MetadataError` for a bad one."""
     try:
-        document = parse_toml("pyproject.toml", body.decode())
+        return parse_toml("pyproject.toml", body.decode())
     except (ValueError, InputError) as error:
         what = error.what if isinstance(error, InputError) else error
         raise MetadataError(f"its pyproject.toml cannot be read: {what}") from error
+
+
+def build_system_of(document: Mapping[str, object]) -> BuildSystem:
+    """The build system that a pyproject.toml names; `MetadataError` for a bad one."""
     fields = Fields(document).below("build-system")
     if fields is None:
         return LEGACY
@@ -123,15 +129,11 @@ def _folder_texts(tree: SourceTree, names: frozenset[str]) -> dict[str, bytes]:
     return found
 
 
-def project_metadata(body: bytes, *, version: str | None) -> CoreMetadata | None:
+def project_metadata(document: Mapping[str, object], *, version: str | None) -> CoreMetadata | None:
     """What ``[project]`` says, if nothing that resolving needs is dynamic (PEP 621).
 
     A dynamic version may be known from elsewhere. None where something is missing.
     """
-    try:
-        document = parse_toml("pyproject.toml", body.decode())
-    except (ValueError, InputError):
-        return None
     project = Fields(document).below("project")
     if project is None:
         return None

@@ -193,14 +193,22 @@ class PythonSource:
             return ()
         if project.listing.status == "quarantined":
             return (Rejected("", "the index has quarantined the project"),)
+        limits = self._constraints_on(identifier.name)
         return tuple(
             Rejected(text, reason)
             for text in project.versions
-            if (reason := self._reason_against(project.release(text))) is not None
+            if (reason := self._reason_against(project.release(text), limits)) is not None
         )
 
-    def _reason_against(self, release: Release | Refused) -> str | None:
-        return release.reason if isinstance(release, Refused) else self._order.held_back(release)
+    def _reason_against(
+        self, release: Release | Refused, limits: Sequence[PythonRequirement]
+    ) -> str | None:
+        if isinstance(release, Refused):
+            return release.reason
+        unmet = next((limit for limit in limits if not limit.admits(release)), None)
+        if unmet is not None:
+            return f"{unmet.asked} is all that may be taken"
+        return self._order.held_back(release)
 
     # -- what the workflow asks --------------------------------------------------------------------
 
