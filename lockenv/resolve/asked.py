@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lockenv.resolve.protocol import Foresight, UnusableCandidateError
+from lockenv.resolve.protocol import Candid, Foresight, UnusableCandidateError
 from lockenv.values import dataclass
 
 if TYPE_CHECKING:
@@ -62,6 +62,13 @@ class Asked:
             return requirement.candidate == candidate
         source = self._sources[requirement.identifier.ecosystem]
         return source.satisfies(requirement, candidate)
+
+    def lets_in(self, identifier: Identifier, requirements: Sequence[Requirement]) -> bool:
+        """As the source answers, if it can tell; else it may well be."""
+        if any(isinstance(each, Exactly) for each in requirements):
+            return True
+        source = self._sources[identifier.ecosystem]
+        return not isinstance(source, Candid) or source.lets_in(identifier, requirements)
 
     def requirements(self, candidate: Candidate) -> tuple[Requirement, ...] | None:
         """What the candidate asks for, each once; None if it turned out not to be usable."""

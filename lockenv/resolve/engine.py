@@ -8,6 +8,7 @@ from lockenv.errors import GaveUpError, NoSolutionError
 from lockenv.resolve.answer import DEFAULT_BOUNDS, Bounds, Resolution, Root
 from lockenv.resolve.asked import Asked
 from lockenv.resolve.search import Refusal, RoundsError, Search
+from lockenv.resolve.straight import straight
 from lockenv.resolve.trace import Event, Trace
 from lockenv.resolve.verify import walk
 
@@ -70,6 +71,16 @@ def resolve_asking(
             return Resolution(pins=found.pins, edges=found.edges, how="proposed")
         trace("refused", None, found.fault)
         notes.append(f"the proposal was not taken: {found.fault}")
+    # Who listens wants to see the search.
+    way = straight(asked, roots, bounds.rounds) if listen is None else None
+    if way is not None and not (found := walk(asked, roots, way.pins)).fault:
+        return Resolution(
+            pins=found.pins,
+            edges=found.edges,
+            how="searched",
+            rounds=way.rounds,
+            notes=tuple(notes),
+        )
     search = Search(asked, roots, bounds, trace)
     try:
         outcome = search.run()

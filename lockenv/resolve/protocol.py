@@ -120,3 +120,14 @@ class Foresight(Protocol):
 
     def prefetch_requirements(self, candidates: Sequence[Candidate]) -> None:
         """A hint that the requirements of these will be asked for soon; returns at once."""
+
+
+@runtime_checkable
+class Candid(Protocol):
+    """What a source may offer besides: to tell beforehand when an ask changes what is on offer."""
+
+    def lets_in(self, identifier: Identifier, requirements: Sequence[Requirement]) -> bool:
+        """Whether anything is on offer for these that is not on offer where nothing is asked.
+
+        May say yes where it is not sure: then more is read. A source without this always may.
+        """

@@ -80,6 +80,11 @@ class SetWorld:
             if all(self.satisfies(each, candidate) for each in requirements):
                 yield candidate
 
+    def lets_in(self, identifier: Identifier, requirements: Sequence[Requirement]) -> bool:
+        return not set(self.candidates(identifier, ())).issuperset(
+            self.candidates(identifier, requirements)
+        )
+
     def satisfies(self, requirement: Requirement, candidate: Candidate) -> bool:
         assert isinstance(requirement, Among)
         assert isinstance(candidate, Numbered)
@@ -270,6 +275,10 @@ class PythonWorld:
             first = self._preferred.get(name)
             self._order[name] = sorted(order, key=lambda version: version != first)
         return self._order[name]
+
+    def lets_in(self, identifier: Identifier, requirements: Sequence[Requirement]) -> bool:
+        anyway = set(self.candidates(identifier, ()))
+        return not anyway.issuperset(self.candidates(identifier, requirements))
 
     def satisfies(self, requirement: Requirement, candidate: Candidate) -> bool:
         assert isinstance(requirement, Ask)

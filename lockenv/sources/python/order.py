@@ -34,7 +34,7 @@ class Order:
         """
         if project.listing.status == "quarantined":
             return
-        specifier = specifier_of(",".join(sorted({one.condition for one in asked} - {""})))
+        specifier = _all(asked)
         pinned = any(one.is_pin for one in asked)
         early = self._early(project.name, specifier)
         given: set[str] = set()
@@ -62,6 +62,31 @@ class Order:
             found = (self._offer(project, text, pinned=pinned) for text in held_back)
             yield from (release for release in found if release is not None)
         yield from yanked
+
+    def lets_in(
+        self,
+        project: Project,
+        asked: Sequence[PythonRequirement],
+        anyway: Sequence[PythonRequirement],
+    ) -> bool:
+        """Whether more is on offer for some asks than for those that hold anyway alone.
+
+        Yes also where it is not quite sure; nothing is read but what decides.
+        """
+        early = self._early(project.name, _all(asked))
+        is_told = early is True and self._early(project.name, _all(anyway)) is not True
+        is_pinned = any(one.is_pin for one in asked) and not any(one.is_pin for one in anyway)
+        found = self.releases(project, asked)
+        if is_told or is_pinned:
+            several = list(found)
+            if any(not self._is_kept(each) for each in several):
+                return True
+            found = (each for each in several if each.version.is_prerelease or not is_told)
+        first = next(found, None)
+        if first is None or not first.version.is_prerelease or (early is not None and not is_told):
+            return False
+        # Where there is no final release, pre-releases are on offer anyway.
+        return any(not each.version.is_prerelease for each in self.releases(project, anyway))
 
     def _offer(self, project: Project, text: str, *, pinned: bool) -> Release | None:
         release = project.release(text)
@@ -120,6 +145,11 @@ class Order:
                 return
             if text not in given and (is_any or specifier.contains(version, prereleases=True)):
                 yield text, version
+
+
+def _all(asked: Iterable[PythonRequirement]) -> SpecifierSet:
+    """What all the asks admit together."""
+    return specifier_of(",".join(sorted({one.condition for one in asked} - {""})))
 
 
 def _floor(specifier: SpecifierSet) -> Version | None:

@@ -61,7 +61,7 @@ _NO_EXTRA = "it has no extra "
 
 
 class PythonSource:
-    """Python packages for one target; implements `lockenv.resolve.Source` and `Foresight`."""
+    """Python packages for one target; implements `Source` of the engine and its additions."""
 
     def __init__(
         self,
@@ -135,6 +135,17 @@ class PythonSource:
             if known is None or known.release is not release:
                 known = made[id(release)] = _candidate(identifier, release)
             yield known
+
+    def lets_in(self, identifier: Identifier, requirements: Sequence[Asked]) -> bool:
+        """See `lockenv.resolve.Candid`."""
+        name = identifier.name
+        if self.own is not None and name == self.own.name:
+            return False
+        asked = [one for one in requirements if isinstance(one, PythonRequirement)]
+        if self._place(name) is not None or any(one.url is not None for one in asked):
+            return True
+        project, anyway = self._project(name), self._constraints_on(name)
+        return project is not None and self._order.lets_in(project, asked + anyway, anyway)
 
     def satisfies(self, requirement: Asked, candidate: Candidate) -> bool:
         """See `lockenv.resolve.Source`."""
