@@ -10,6 +10,7 @@ import pytest
 
 from lockenv.errors import NetworkError, UnavailableError
 from lockenv.fetch import FetchOptions, Page, Patience, open_fetcher
+from lockenv.fetch.store import Store, StoredPage
 from tests.support.index_server import Fault, IndexServer, serve_index
 
 if TYPE_CHECKING:
@@ -423,3 +424,13 @@ def test_the_network_is_not_loaded_before_it_is_used(tmp_path: Path) -> None:
     )
 
     assert done.stdout == "[]\n"
+
+
+def test_a_kept_page_that_rotted_into_a_nest_of_brackets_is_none(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.write_page("key", StoredPage(status=200, asked="a", url="b"), b"body")
+    (kept,) = (tmp_path / "pages").glob("*/*")
+    kept.write_bytes(b"lockenv 1 0000000020000000" + b"[" * 100_000)
+
+    assert store.read_page_head("key") is None
+    assert store.read_page("key") is None
