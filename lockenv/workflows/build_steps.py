@@ -140,6 +140,8 @@ def opened_backend(shop: Workshop, build: LockedBuild, tree: SourceTree) -> Iter
     with build_place(_place_key(build, shop, tree)) as place:
         source = _prepared(tree, place)
         (place / "home").mkdir()
+        if not tree.identity:
+            _leave_nothing(place)
         python = build_environment(shop, build, place / "venv")
         yield Backend(
             python=python,
@@ -149,6 +151,18 @@ def opened_backend(shop: Workshop, build: LockedBuild, tree: SourceTree) -> Iter
             path=build.backend_path,
             home=place / "home",
         )
+
+
+def _leave_nothing(place: Path) -> None:
+    """Have setuptools put what it makes on the way beside the user's folder, not into it.
+
+    A module that is gone would stay in the wheel otherwise: ``build/lib`` has it from before.
+    """
+    aside = place / "aside"
+    aside.mkdir()
+    name = "pydistutils.cfg" if os.name == "nt" else ".pydistutils.cfg"
+    text = f"[build]\nbuild_base = {aside}\n\n[egg_info]\negg_base = {aside}\n"
+    (place / "home" / name).write_text(text, encoding="utf-8")
 
 
 def _variables(shop: Workshop, build: LockedBuild, place: Path) -> dict[str, str]:

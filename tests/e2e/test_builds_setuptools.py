@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lockenv.tables.addresses import PYTHON_INDEX
-from tests.support.commands import User
+from tests.support.commands import User, snapshot
 from tests.support.projects import MINOR, PLATFORM, pyproject
 from tests.support.wheels import sdist
 
@@ -129,3 +129,28 @@ def test_a_project_of_a_setup_script_is_locked_and_synced(tmp_path: Path) -> Non
     assert {"lab", "idna"} <= set(user.versions())
     assert user.asks("import lab; print(lab.WHERE)") == str(user.folder / "lab.py")
     user.lockenv("check", "--all")
+
+
+def test_a_folder_is_built_without_what_was_left_in_it_and_nothing_is_left(
+    user: User, index: IndexServer
+) -> None:
+    text = (
+        '[build-system]\nrequires = ["setuptools>=70"]\nbuild-backend = "setuptools.build_meta"\n'
+    )
+    text += '[project]\nname = "lib"\nversion = "1"\n[tool.setuptools]\npackages = ["lib"]\n'
+    files = {"pyproject.toml": text, "lib/__init__.py": "", "lib/gone.py": ""}
+    files["build/lib/lib/old.py"] = "left by another tool\n"
+    for path, content in files.items():
+        (user.ground / "lib" / path).parent.mkdir(parents=True, exist_ok=True)
+        (user.ground / "lib" / path).write_text(content)
+    before = snapshot(user.ground / "lib")
+    rule = TABLES.replace("setuptools =", 'lib = { path = "../lib" }\nsetuptools =')
+    user.write("pyproject.toml", pyproject(index, dependencies=["lib"], tables=rule))
+    user.lockenv("lock")
+    user.lockenv("sync")
+    assert snapshot(user.ground / "lib") == before
+    (user.ground / "lib" / "lib" / "gone.py").unlink()
+
+    user.lockenv("sync")
+
+    assert {path.name for path in (user.site / "lib").glob("*.py")} == {"__init__.py"}
