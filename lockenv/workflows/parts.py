@@ -1,4 +1,4 @@
-"""Parts of environments beside the unpacked wheels: written when a wheel is first installed.
+"""Parts of environments beside the unpacked wheels, written when a wheel is had from the store.
 
 The part of a wheel (`lockenv.materialize.part_of`) lies in the wheel's folder of the store, its
 files about the package in ``made`` there; what every package has alike (INSTALLER, REQUESTED) is
@@ -18,8 +18,11 @@ from lockenv.workflows.joined import PART_FORM, Part
 from lockenv.workflows.seen import MADE_NAME, filled_text, fits_place, render_fields
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from lockenv.materialize import Layout, StoredFile, Unpacked, UnpackedStore, WantedPackage
     from lockenv.materialize import Part as PurePart
+    from lockenv.model import Digest
 
 #: Files about a package up to this size are much the same for all: one file for the whole store.
 _COMMON = 64
@@ -30,6 +33,11 @@ class Parts:
 
     def __init__(self, store: UnpackedStore) -> None:
         self._store = store
+        self._new: frozenset[Digest] = frozenset()
+
+    def leave(self, digests: Iterable[Digest]) -> None:
+        """Have no parts of these wheels, which arrive just now: there is enough to do."""
+        self._new = frozenset(digests)
 
     def files(
         self, wanted: WantedPackage, unpacked: Unpacked, layout: Layout
@@ -38,7 +46,7 @@ class Parts:
 
         Raises what `files_of` does.
         """
-        if not fits_place(layout.root, ""):
+        if wanted.digest in self._new or not fits_place(layout.root, ""):
             return None
         part = self._part(wanted, unpacked, layout)
         return None if part is None else _filled(part, unpacked, layout)

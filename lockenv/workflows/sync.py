@@ -135,6 +135,8 @@ def sync(scene: Scene, options: SyncOptions) -> SyncOutcome:
             tree = _from_tree(scene, opened, content, options, installed, wanted, shop)
             rest = todo if tree is None else plan(read_installed(root), wanted)
             needed = {one.digest for one in rest.wheels}
+            parts = Parts(shop.unpacked)
+            parts.leave(digest for digest in needed if not shop.unpacked.has(digest))
             unpacked = unpack_all(
                 shop,
                 [
@@ -152,7 +154,7 @@ def sync(scene: Scene, options: SyncOptions) -> SyncOutcome:
                 link_mode=link_mode,
                 exact=not options.inexact,
                 overlaps=overlaps_locked(opened.lock, choice.target),
-                files=Parts(shop.unpacked).files,
+                files=parts.files,
             )
             done = write_venv(wanted, unpacked, write_options, scene.progress)
             todo = done if tree is None else todo

@@ -163,6 +163,7 @@ def test_what_is_said_of_packages_is_mended_where_it_rotted(user: User, name: st
 
 
 def test_rot_of_what_is_said_is_found_by_verify_and_made_anew(user: User) -> None:
+    user.lockenv("lock")
     (victim,) = (user.ground / "cache" / "lockenv" / "unpacked" / "made").glob("e54d61*")
     victim.chmod(0o644)
     victim.write_bytes(b"lockemv\n")
