@@ -81,6 +81,8 @@ def keep_wish(invocation: Invocation, scene: Scene) -> None:
     """Keep what a bare `sync` would make of the lock that stands there now."""
     if invocation.question is None or invocation.question.roaming is None or invocation.config:
         return
+    if not (scene.settings.cache_dir / "unpacked").is_dir():
+        return  # no wheel was ever unpacked here, so that of this lock some are lacking
     from lockenv.workflows.files import witnessed  # noqa: PLC0415 - start-up
     from lockenv.workflows.wishes import wish_of  # noqa: PLC0415 - start-up
 

@@ -66,24 +66,30 @@ def version_key(version: str) -> VersionKey:
     return int(major), int(minor), int(micro), _STAGES[stage], int(serial or 0)
 
 
-@lru_cache(maxsize=1)
 def interpreter_builds() -> tuple[Build, ...]:
     """Every build of the shipped table, in the order of its lines."""
+    return tuple(map(_build, _lines()))
+
+
+@lru_cache(maxsize=1)
+def _lines() -> tuple[tuple[str, str, str, str, str, str], ...]:
     # A lock that names its interpreter is judged without the table.
     from importlib.resources import files  # noqa: PLC0415 - start-up
 
     data = files("lockenv.tables").joinpath("data/python-builds.json").read_text("utf-8")
-    return tuple(
-        Build(
-            version=version,
-            platform=platform,
-            variant=variant,
-            build=build,
-            filename=unquote(name),
-            url=f"{PYTHON_BUILDS}{build}/{name}",
-            sha256=sha256,
-        )
-        for version, platform, variant, build, name, sha256 in json.loads(data)["builds"]
+    return tuple(map(tuple, json.loads(data)["builds"]))
+
+
+def _build(line: tuple[str, str, str, str, str, str]) -> Build:
+    version, platform, variant, build, name, sha256 = line
+    return Build(
+        version=version,
+        platform=platform,
+        variant=variant,
+        build=build,
+        filename=unquote(name),
+        url=f"{PYTHON_BUILDS}{build}/{name}",
+        sha256=sha256,
     )
 
 
@@ -103,7 +109,10 @@ def matching_builds(
     is none of these. ``builds`` stands in for the shipped table.
     """
     prefix, freethreaded = _parse_spec(spec)
-    known = interpreter_builds() if builds is None else builds
+    known = builds
+    if known is None:
+        # Of over a thousand lines a lock needs those of its platforms.
+        known = (_build(line) for line in _lines() if line[1] == platform)
     found = [
         build
         for build in known
