@@ -227,3 +227,18 @@ def test_a_file_of_another_size_than_listed_is_refused(user: User, index: IndexS
 
     assert "7" in answer.err
     assert not user.venv.exists() or not (user.venv / "lib").exists()
+
+
+def test_a_folder_that_is_no_index_is_not_taken_for_one_without_the_name(
+    user: User, index: IndexServer
+) -> None:
+    index.publish(wheel("lib", "1.0"))
+    wheel("lib", "2.0").write(user.folder / "wheels")
+    first = '[[tool.lockenv.index]]\nname = "ours"\nurl = "{}"\n\n[[tool.lockenv.index]]\n'
+    text = pyproject(index, dependencies=["lib"])
+    for url, slug in (("wheels", "not-an-index-page"), ("nowhere", "gone")):
+        folder = first.format(url)
+        user.write("pyproject.toml", text.replace("[[tool.lockenv.index]]\n", folder))
+
+        assert user.lockenv("lock", status=8).slug == slug
+        assert not user.lock_path.exists()

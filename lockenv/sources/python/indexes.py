@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lockenv.errors import InputError, LockenvError, UnavailableError
-from lockenv.fetch import Memo, redacted
+from lockenv.fetch import Memo, path_of, redacted
 from lockenv.formats.index import (
     ACCEPT,
     KEPT_FORM,
@@ -36,6 +36,7 @@ class Indexes:
         self._indexes = indexes
         self._root = root
         self._flat: Memo[Sequence[Row]] = Memo(lasting=(LockenvError,))
+        self._folders: Memo[None] = Memo(lasting=(LockenvError,))
 
     def listing(self, name: str, only: str | None) -> tuple[Index, Listing] | None:
         """The listing of the index that serves a (normalised) name; ``only`` names that index.
@@ -74,6 +75,8 @@ class Indexes:
         return found
 
     def _simple(self, index: Index, name: str) -> Listing | None:
+        self._folders.once(index.name, lambda: self._refuse_other_folder(index))
+
         def distill(page: Page) -> bytes:
             mirror = (urlsplit(page.url).netloc or "file:") if page.mirrored else ""
             try:
@@ -91,6 +94,21 @@ class Indexes:
         kept = self._fetcher.distilled(self._page(index, name), KEPT_FORM, distill, accept=ACCEPT)
         return None if kept is None else parse_listing(kept)
 
+    def _refuse_other_folder(self, index: Index) -> None:
+        """`SourceError` for a folder that is no index of the simple form: it would know no name."""
+        folder = path_of(self._address(index))
+        if folder is None:
+            return
+        if not folder.is_dir():
+            raise _gone(index)
+        if any(folder.glob("*.whl")):
+            raise UnavailableError(
+                "not-an-index-page",
+                f"the folder of the index {index.name} holds files, not a folder for each name",
+                why=[redacted(index.url)],
+                fix=f'write format = "flat" for the index {index.name}',
+            )
+
     def _page(self, index: Index, name: str) -> str:
         return f"{self._address(index).rstrip('/')}/{name}/"
 
@@ -102,12 +120,7 @@ class Indexes:
     def _flat_files(self, index: Index) -> Sequence[Row]:
         page = self._fetcher.page(self._address(index), accept=ACCEPT)
         if page is None:
-            raise UnavailableError(
-                "gone",
-                f"the index {index.name} is not there",
-                why=[redacted(index.url)],
-                fix=f"correct the url of the index {index.name}",
-            )
+            raise _gone(index)
         try:
             return parse_files(page.body, content_type=page.content_type, url=page.url)
         except ListingError as error:
@@ -117,6 +130,15 @@ class Indexes:
         if urlsplit(index.url).scheme in {"https", "http", "file"}:
             return index.url
         return (self._root / index.url).absolute().as_uri()
+
+
+def _gone(index: Index) -> UnavailableError:
+    return UnavailableError(
+        "gone",
+        f"the index {index.name} is not there",
+        why=[redacted(index.url)],
+        fix=f"correct the url of the index {index.name}",
+    )
 
 
 def _no_page(index: Index, page: Page, error: ListingError) -> UnavailableError:
