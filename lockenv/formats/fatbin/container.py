@@ -29,6 +29,10 @@ _PTX, _CUBIN = 1, 2
 _SPECIFIC = 1 << 20
 #: More than the largest library has (libtorch_cuda: about 3,000).
 _MAX_ENTRIES = 1_000_000
+#: How much of a mapped file may stay in our memory, roughly.
+_WINDOW = 16 << 20
+#: madvise(2): MADV_DONTNEED, as Linux and macOS number it.
+_DONT_NEED = 4
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -65,7 +69,7 @@ class CodeSummary:
 
 def fatbin_entries(data: Buffer, start: int = 0, end: int | None = None) -> Iterator[CodeEntry]:
     """Every entry of every container between two offsets; what makes no sense is passed over."""
-    view = memoryview(data)
+    view, forgotten = memoryview(data), start
     stop = len(view) if end is None else min(end, len(view))
     position, seen = start, 0
     while seen < _MAX_ENTRIES:
@@ -85,6 +89,9 @@ def fatbin_entries(data: Buffer, start: int = 0, end: int | None = None) -> Iter
                 yield entry
             seen += 1
             inside += length
+            if inside - forgotten > _WINDOW:
+                forgotten = inside
+                _forget(data)
         position = max(min(last, inside), position + _HEADER.size)
 
 
@@ -92,8 +99,21 @@ def _find(data: Buffer, start: int, stop: int) -> int:
     if isinstance(data, memoryview):
         within = bytes(data[start:stop]).find(_MAGIC)
         return within if within < 0 else within + start
-    found: int = data.find(_MAGIC, start, stop)
-    return found
+    while start < stop:
+        found: int = data.find(_MAGIC, start, min(start + _WINDOW, stop))
+        if found >= 0:
+            return found
+        # A magic that a window's end cuts in two is in the next one whole.
+        start += _WINDOW - len(_MAGIC) + 1
+        _forget(data)
+    return -1
+
+
+def _forget(data: Buffer) -> None:
+    """Let go of a mapped file's pages: libraries of a gigabyte would else count as our memory."""
+    advise = getattr(data, "madvise", None)
+    if advise is not None:
+        advise(_DONT_NEED)
 
 
 def _entry(view: memoryview, at: int) -> tuple[CodeEntry | None, int | None]:

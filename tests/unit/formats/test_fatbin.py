@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from typing import TYPE_CHECKING
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,9 +12,6 @@ from hypothesis import strategies as st
 from lockenv.formats.elf import section_range
 from lockenv.formats.fatbin import FatbinScanner, fatbin_entries, summarize
 from tests.support.elves import elf, fatbin
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_entries_say_kind_architecture_and_ptx_version() -> None:
@@ -44,6 +42,27 @@ def test_architecture_specific_code_is_told_apart() -> None:
     assert summary.base == ()
     assert summary.specific == ("9.0",)
     assert (summary.ptx, summary.isa) == (("8.0",), "7.8")
+
+
+def test_a_mapped_file_has_the_same_entries_and_stays_out_of_memory(tmp_path: Path) -> None:
+    part = fatbin(("cubin", 75), ("ptx", 120, "9.0"))
+    file = tmp_path / "large"
+    with file.open("wb") as written:
+        for place in (8, (16 << 20) - 8, 40 << 20):
+            written.seek(place)
+            written.write(part)
+        written.truncate(200 << 20)
+
+    with file.open("rb") as opened, mmap(opened.fileno(), 0, access=ACCESS_READ) as data:
+        found = list(fatbin_entries(data))
+        mapped = next(
+            int(line.split()[1])
+            for line in Path("/proc/self/status").read_text().splitlines()
+            if line.startswith("RssFile:")
+        )
+
+    assert found == list(fatbin_entries(part)) * 3
+    assert mapped < 100 << 10
 
 
 @given(st.lists(st.integers(1, 400), max_size=20), st.integers(0, 3))
