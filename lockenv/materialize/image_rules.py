@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 #: 3: links of a project stay links; without scripts the linker's cache, shadow and records of ours.
 #: 4: stages by Pre-Depends, a name for the host, times and keys that scripts write, databases of
 #: servers.
-#: 5: ucf's registry, parameters of Diffie-Hellman, and a proxy's password.
+#: 5: ucf's registry, parameters of Diffie-Hellman, a proxy's password; the host's name in
+#: /etc/hosts while scripts run.
 NORMALISATION = 5
 
 

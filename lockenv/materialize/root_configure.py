@@ -26,6 +26,11 @@ _POLICY_PATH = "usr/sbin/policy-rc.d"
 #: hostname(5): mail servers ask for it and refuse an empty name. No package ships the file.
 _HOST_NAME = "lockenv\n"
 _HOST_NAME_PATH = "etc/hostname"
+#: hosts(5): `hostname -f` fails where no file says whose name that is, and scripts fail with it.
+_HOSTS = "127.0.0.1\tlocalhost\n127.0.1.1\tlockenv\n"
+_HOSTS_PATH = "etc/hosts"
+#: The one package that writes that file, where there is none yet.
+_HOSTS_MAKER = "var/lib/dpkg/info/netbase.postinst"
 #: Where packages lie while dpkg itself unpacks them; nothing of ours is left in an image's /run.
 _DEBS = "run/lockenv"
 _UPGRADE = ("--force-unsafe-io", "--force-depends", "--force-confold", "--auto-deconfigure")
@@ -53,8 +58,11 @@ class Configurer:
         shut_into(self.root, lambda: _prepare(nodes=not has_mounts))
 
     def tidy(self) -> None:
-        """Take away what `prepare` made."""
-        shut_into(self.root, _tidy)
+        """Take away what `prepare` made; netbase is asked once more for the file that it found."""
+        if shut_into(self.root, _tidy):
+            variables = {"DPKG_MAINTSCRIPT_NAME": "postinst", "DPKG_MAINTSCRIPT_PACKAGE": "netbase"}
+            words = [f"{name}={value}" for name, value in variables.items()]
+            self._run("/usr/bin/env", *words, f"/{_HOSTS_MAKER}", "configure")
 
     def preinst(self, packages: Sequence[DpkgPackage]) -> None:
         """Run what packages want to have run before they are unpacked, base-passwd's first."""
@@ -135,10 +143,11 @@ def _prepare(*, nodes: bool) -> None:
     policy.parent.mkdir(parents=True, exist_ok=True)
     policy.write_text(_POLICY)
     policy.chmod(0o755)
-    host = Path("/", _HOST_NAME_PATH)
-    if not os.path.lexists(host):
-        host.parent.mkdir(parents=True, exist_ok=True)
-        host.write_text(_HOST_NAME)
+    for path, text in ((_HOST_NAME_PATH, _HOST_NAME), (_HOSTS_PATH, _HOSTS)):
+        place = Path("/", path)
+        if not os.path.lexists(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text)
     if not nodes:
         return
     folder = Path("/dev")
@@ -153,8 +162,18 @@ def _prepare(*, nodes: bool) -> None:
         (folder / name).chmod(0o666)
 
 
-def _tidy() -> None:
+def _tidy() -> bool:
+    """Take away what is ours; whether a package is there that would have written /etc/hosts."""
     Path("/", _POLICY_PATH).unlink(missing_ok=True)
-    host = Path("/", _HOST_NAME_PATH)
-    if not host.is_symlink() and host.exists() and host.read_text() == _HOST_NAME:
-        host.unlink()
+    ours = [
+        _is_ours(Path("/", path), text)
+        for path, text in ((_HOST_NAME_PATH, _HOST_NAME), (_HOSTS_PATH, _HOSTS))
+    ]
+    return ours[-1] and Path("/", _HOSTS_MAKER).exists()
+
+
+def _is_ours(place: Path, text: str) -> bool:
+    if place.is_symlink() or not place.is_file() or place.read_bytes() != text.encode():
+        return False
+    place.unlink()
+    return True

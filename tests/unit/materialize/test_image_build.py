@@ -246,6 +246,26 @@ def test_times_that_scripts_write_down_are_the_epochs(tmp_path: Path, base: Tiny
     assert texts["name"] == b"lockenv\nlockenv\n"
 
 
+def test_scripts_find_their_host_by_its_name(tmp_path: Path, base: TinyDeb) -> None:
+    asks = deb("asks", scripts={"postinst": "#!/bin/sh\ncat /etc/hosts > /etc/seen\n"})
+    netbase = deb(
+        "netbase",
+        scripts={"postinst": "#!/bin/sh\n[ -e /etc/hosts ] || echo made > /etc/hosts\n"},
+    )
+
+    without = build(_plan(tmp_path, base, asks), _places(tmp_path))
+    image = build(_plan(tmp_path, base, asks, netbase), _places(tmp_path))
+
+    assert "etc/hosts" not in _flat(without)
+    assert {"etc/hosts", "etc/seen"} <= set(_flat(image))
+    with tarfile.open(image.layers[-1].path) as archive:
+        texts = {
+            name: archive.extractfile(f"etc/{name}").read()  # type: ignore[union-attr]  # a file
+            for name in ("hosts", "seen")
+        }
+    assert texts == {"hosts": b"made\n", "seen": b"127.0.0.1\tlocalhost\n127.0.1.1\tlockenv\n"}
+
+
 def test_a_servers_first_database_is_left_out(tmp_path: Path, base: TinyDeb) -> None:
     script = "#!/bin/sh\nset -e\nchown 8:8 /var/lib/postgresql\nmkdir /var/lib/postgresql/15\n"
     server = deb("server", members=[folder("var/lib/postgresql")], scripts={"postinst": script})
