@@ -34,6 +34,7 @@ from lockenv.formats.debian import (
     parse_sources_list,
 )
 from lockenv.formats.metadata import MetadataError
+from lockenv.formats.x509 import CertificateError, read_certificates, subject_hash
 from lockenv.lockfile import (
     has_markers,
     marker_holds,
@@ -88,6 +89,24 @@ def _file(name: str, data: bytes) -> Path:
     path = _scratch() / name
     path.write_bytes(data)
     return path
+
+
+def _certificates(data: bytes) -> None:
+    for certificate in read_certificates(data) or [data]:
+        subject_hash(certificate)
+
+
+def _der(tag: int, *parts: bytes) -> bytes:
+    content = b"".join(parts)
+    return bytes([tag, len(content)]) + content
+
+
+_PAIR = _der(0x30, b"\x06\x03\x55\x04\x03", _der(0x0C, b" A  b"))
+_SUBJECT = _der(0x30, _der(0x31, _PAIR), _der(0x31, _der(0x30, _der(0x1E, b"\0A\0b"))))
+_CERTIFICATE = _der(0x30, _der(0x30, b"\xa0\x03\2\1\2", b"\2\1\1", *[b"\x30\0"] * 3, _SUBJECT))
+_PEM = b"-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----\n" % base64.b64encode(
+    _CERTIFICATE
+)
 
 
 # -- the user's own files --------------------------------------------------------------------------
@@ -401,6 +420,7 @@ _PYTHON = _tar({"python/bin/python3.11": b"#!/bin/sh\n", "python/lib/a.py": b"A 
 
 TARGETS = (
     Target("cdi", lambda data: parse_cdi(text_of(data)), [_CDI, b'{"a": [1]}'], (ValueError,)),
+    Target("certificates", _certificates, [_CERTIFICATE, _PEM], (CertificateError,)),
     Target("netrc", _netrc, [b"machine a.example login u password p\nmacdef x\n y\n\ndefault\n"]),
     Target("registry-logins", _logins, [_LOGINS]),
     Target("registry-helper", _helper, [b'{"Username": "<token>", "Secret": "s"}']),
