@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from lockenv.resolve.clauses import NOWHERE, Clause
 from lockenv.resolve.knowledge import Knowledge, ReopenedError
 from lockenv.resolve.rows import Rows
+from lockenv.resolve.trace import render_identifier
 from lockenv.values import dataclass
 
 if TYPE_CHECKING:
@@ -194,7 +195,8 @@ class Search:
             against = self._levels_against(name, facts)
             broken = trail.propagate()
             if broken is not None or not trail.left[name] & bit:
-                self._trace("refuse", entry.shelf.identifier, candidate.version_text)
+                detail = candidate.version_text + self._said(against)
+                self._trace("refuse", entry.shelf.identifier, detail)
                 self._rows.refused(name, bit)
                 return None if self._overtakes(name, against) else broken
         self._rows.end(name)
@@ -235,9 +237,15 @@ class Search:
         for level in against:
             stood = self._identifier(self._known.trail.chosen[level - 1])
             self._after.setdefault(stood, set()).add(identifier)
-        self._trace("early", identifier, "others stood in its way")
+        self._trace("early", identifier, f"is settled before others{self._said(against)}")
         self._known.trail.jump(min(against) - 1)
         return True
+
+    def _said(self, against: list[int]) -> str:
+        """Which choices stand in the way, for the trace; nothing where it is none."""
+        chosen = self._known.trail.chosen
+        names = sorted({self._identifier(chosen[level - 1]) for level in against})
+        return f" against {', '.join(map(render_identifier, names))}" if names else ""
 
     # What comes out.
 

@@ -153,6 +153,18 @@ def test_a_trace_tells_each_step_in_a_line() -> None:
     ]
 
 
+def test_a_trace_names_the_choice_that_a_release_was_refused_for() -> None:
+    world = simple({"tool": {"2": [], "1": []}, "a": {"3": ["tool<2"], "2": [], "1": []}})
+    lines: list[str] = []
+
+    def listen(event: Event) -> None:
+        lines.append(render_event(event))
+
+    resolve({"pypi": world}, world.roots("tool", "a"), listen=listen)
+
+    assert "     2 refuse   pypi:a 3 against pypi:tool" in lines
+
+
 def test_several_ecosystems_stand_in_one_search() -> None:
     numbers = SetWorld({"sys": {2: [], 1: []}})
     world = simple({"a": {"1": []}})
