@@ -42,6 +42,7 @@ _ACCEPT = (
 _CHUNK = 16 << 20
 #: As elsewhere: who brings less than this with a connection is not waited for again and again.
 _PROGRESS = 1 << 18
+_FORGOTTEN = "the upload was forgotten"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,9 +203,10 @@ class Registry:
             opened, scope = self._open_upload(repository, digest, mount_from)
             if opened.status_code == 201:
                 return False
-            if self._upload(opened, scope, digest, content) or self.has_blob(repository, digest):
+            lost = self._upload(opened, scope, digest, content)
+            if not lost or self.has_blob(repository, digest):
                 return True
-            self._session.pause(pauses, httpx.ReadError("the upload was forgotten"))
+            self._session.pause(pauses, httpx.ReadError(lost))
 
     def _open_upload(
         self, repository: str, digest: str, mount_from: str | None
@@ -237,6 +239,8 @@ class Registry:
             content=body,
         )
         self._session.expect(answer, 201)
+        digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
+        self._session.check_kept(answer, f"{repository}:{version}", digest)
         return "OCI-Subject" in answer.headers
 
     def referrers(self, repository: str, digest: str) -> bytes | None:
@@ -254,10 +258,11 @@ class Registry:
 
     def _upload(
         self, opened: httpx.Response, scope: str, digest: str, content: bytes | Path
-    ) -> bool:
+    ) -> str:
         """Chunk after chunk; what broke off is asked for and goes on from there.
 
-        False where the registry knows the upload no more, as after its own restart.
+        Why it must begin anew: the registry knows it no more, as after its own restart, or other
+        bytes arrived there. Empty where the blob is there now.
         """
         place = urljoin(str(opened.url), opened.headers.get("Location", ""))
         size = len(content) if isinstance(content, bytes) else content.stat().st_size
@@ -283,11 +288,11 @@ class Registry:
                 self._session.pause(pauses, trouble)
                 resumed = self._resumed(place, scope)
                 if resumed is None:
-                    return False
+                    return _FORGOTTEN
                 place, start = resumed
                 continue
             if answer.status_code == 404:
-                return False
+                return _FORGOTTEN
             self._session.expect(answer, 202)
             place = urljoin(str(answer.url), answer.headers.get("Location", place))
             start = end
@@ -295,9 +300,12 @@ class Registry:
         separator = "&" if urlsplit(place).query else "?"
         closed = self._session.send("PUT", f"{place}{separator}digest={digest}", scope=scope)
         if closed.status_code == 404:
-            return False
+            return _FORGOTTEN
+        if closed.status_code == 400 and b"DIGEST_INVALID" in closed.content:
+            return "the registry received other bytes than were sent"
         self._session.expect(closed, 201)
-        return True
+        self._session.check_kept(closed, f"blob of {urlsplit(place).path}", digest)
+        return ""
 
     def _resumed(self, place: str, scope: str) -> tuple[str, int] | None:
         """Where an upload goes on, and from which byte (distribution 1.1, pushing in chunks)."""

@@ -255,7 +255,7 @@ class Session:
         return token
 
     def pause(self, pauses: Iterator[float], error: Exception) -> None:
-        """Wait for the next attempt; NetworkError where patience has ended."""
+        """Wait for the next attempt, and as asked; NetworkError where patience has ended."""
         pause = next(pauses, None)
         asked = error.pause if isinstance(error, PassingStatus) else 0.0
         # A registry that asks for more than is left is not waited for.
@@ -282,7 +282,9 @@ class Session:
                 f"{answer.request.method} {answer.request.url.path}: status {answer.status_code}",
                 _start_of(answer),
             ),
-            fix="check the image reference",
+            fix="have the limit of the registry, or of the proxy before it, raised"
+            if answer.status_code == 413
+            else "check the image reference",
         )
 
     def senseless(self, why: str) -> UnavailableError:
@@ -298,9 +300,24 @@ class Session:
         return UnavailableError(
             "registry-denied",
             f"the registry {self.host} does not let you do this",
-            why=(f"{answer.request.method} {answer.request.url.path}: {answer.status_code}",),
+            why=(
+                f"{answer.request.method} {answer.request.url.path}: {answer.status_code}",
+                *filter(None, (_start_of(answer),)),
+            ),
             fix=f"docker login {self.host}, or podman login {self.host}",
         )
+
+    def check_kept(self, answer: httpx.Response, what: str, digest: str) -> None:
+        """Refuse a registry that says that it keeps another thing than was sent to it."""
+        kept = answer.headers.get("Docker-Content-Digest", "")
+        # Of what it hashes by another algorithm nothing follows.
+        if kept.startswith("sha256:") and kept != digest:
+            raise IntegrityError(
+                "digest-mismatch",
+                f"the registry {self.host} keeps other bytes than were sent to it",
+                why=(what, f"sent {digest}", f"kept {kept}"),
+                fix="do not use what lies there; ask the registry's keeper",
+            )
 
     def mismatch(self, what: str, expected: str, received: str) -> IntegrityError:
         """What to say of bytes that are not those of their digest."""

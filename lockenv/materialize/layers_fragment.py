@@ -191,12 +191,14 @@ def read_fragment(data: Path) -> Fragment | None:
         value = json.loads(text)
         if data.stat().st_size != sum(packed for packed, _ in value["pieces"]):
             return None
-    except OSError:
+        crc = value["crc"]
+    # An earlier lockenv wrote other fields.
+    except (OSError, KeyError):
         return None
     return Fragment(
         data=data,
         pieces=tuple((packed, raw) for packed, raw in value["pieces"]),
-        crc=value["crc"],
+        crc=crc,
         entries=tuple(parse_entry(row) for row in value["entries"]),
         directories=tuple(parse_entry(row) for row in value["directories"]),
         facts=value["facts"],

@@ -121,6 +121,9 @@ class _Troubled(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     received = b""
     failures = 1
+    #: How often what was received is said to be something else, and what is said to be kept.
+    corrupted = 0
+    kept = ""
     asked_scope: list[str]
 
     def log_message(self, *_: object) -> None:
@@ -181,14 +184,24 @@ class _Troubled(BaseHTTPRequestHandler):
         self._answer(202, Location="/v2/x/blobs/uploads/1")
 
     def do_PUT(self) -> None:
-        if self._is_allowed():
-            digest = self.path.partition("digest=")[2]
-            self._answer(201 if digest == _digest(type(self).received) else 400)
+        if not self._is_allowed():
+            return
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        digest = self.path.partition("digest=")[2]
+        if type(self).corrupted and digest:
+            type(self).corrupted -= 1
+            type(self).received = b""
+            self._answer(400, b'{"errors": [{"code": "DIGEST_INVALID"}]}')
+        elif digest and digest != _digest(type(self).received):
+            self._answer(400)
+        else:
+            kept = self.kept or digest
+            self._answer(201, b"", **({"Docker_Content_Digest": kept} if kept else {}))
 
 
 @contextmanager
-def _troubled(failures: int = 1) -> Iterator[tuple[str, type[_Troubled]]]:
-    handler = type("Handler", (_Troubled,), {"received": b"", "failures": failures})
+def _troubled(failures: int = 1, **more: object) -> Iterator[tuple[str, type[_Troubled]]]:
+    handler = type("Handler", (_Troubled,), {"received": b"", "failures": failures, **more})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = Thread(target=server.serve_forever)
     thread.start()
@@ -221,6 +234,27 @@ def test_an_upload_that_always_breaks_off_is_network_trouble() -> None:
 
         with pytest.raises(NetworkError):
             client.push_blob("x", _digest(LARGE), LARGE)
+        client.close()
+
+
+def test_an_upload_that_arrived_otherwise_is_sent_anew() -> None:
+    with _troubled(failures=0, corrupted=1) as (address, handler):
+        client = Registry(address, OPTIONS, _me)
+
+        assert client.push_blob("x", _digest(LARGE), LARGE)
+        client.close()
+
+    assert handler.received == LARGE
+
+
+def test_a_registry_that_keeps_something_else_is_refused() -> None:
+    with _troubled(failures=0, kept=_digest(b"other")) as (address, _):
+        client = Registry(address, OPTIONS, _me)
+
+        with pytest.raises(IntegrityError):
+            client.push_blob("x", _digest(b"blob"), b"blob")
+        with pytest.raises(IntegrityError):
+            client.push_manifest("x", "v1", MANIFEST_TYPE, b"{}")
         client.close()
 
 
