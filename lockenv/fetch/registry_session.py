@@ -136,14 +136,15 @@ class Session:
         self, method: str, url: str, scope: str, headers: Mapping[str, str], content: bytes | None
     ) -> httpx.Response:
         """One request without retries, but for the answer to a challenge."""
+        length = {} if content is None else {"Content-Length": str(len(content))}
 
         def ask() -> httpx.Response:
             return self._asked(
                 lambda: self.client.build_request(
                     method,
                     url,
-                    headers={**headers, **self.authorization(scope, url)},
-                    content=content,
+                    headers={**headers, **self.authorization(scope, url), **length},
+                    content=None if content is None else _passing_by(content),
                 ),
                 # Blobs often lie on another host; it gets no credentials, as httpx drops them.
                 follow=method in {"GET", "HEAD"},
@@ -339,6 +340,11 @@ def _start_of(answer: httpx.Response) -> str:
         except httpx.HTTPError:
             body = b""
     return body[:300].decode("utf-8", "replace")
+
+
+def _passing_by(content: bytes) -> Iterator[bytes]:
+    """The content for a request that must not keep it: a cycle keeps requests for long."""
+    yield content
 
 
 def _read_whole(answer: httpx.Response, pieces: Iterator[bytes]) -> httpx.Response:
