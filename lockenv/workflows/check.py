@@ -196,7 +196,7 @@ def _looks(
         yield lambda: host_findings(scene, lock, options.target)
     image = options.image
     if "image" in options.layers and image:
-        from lockenv.workflows.image_use import image_findings  # noqa: PLC0415 - start-up
+        from lockenv.workflows.imaging.use import image_findings  # noqa: PLC0415 - start-up
 
         yield lambda: image_findings(scene, project, lock, image, options.target)
 
@@ -232,7 +232,7 @@ def lock_findings(project: Project) -> tuple[list[Finding], Lock | None]:
     findings += own_findings(lock, text)
     findings += drift(project, lock)
     if any(target.native_libraries for target in lock.targets):
-        from lockenv.workflows.native_layer import native_findings  # noqa: PLC0415 - start-up
+        from lockenv.workflows.locking.native_layer import native_findings  # noqa: PLC0415 - start-up
 
         findings += native_findings(project, lock)
     return findings, lock

@@ -173,7 +173,7 @@ def host_findings(
         raise
     findings = fits(machine, target_of(target)) + host_shortfalls(target)
     if lock.system_packages:
-        from lockenv.workflows.host_system import (  # noqa: PLC0415 - start-up
+        from lockenv.workflows.syncing.host_system import (  # noqa: PLC0415 - start-up
             read_host,
             system_findings,
         )

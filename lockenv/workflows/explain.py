@@ -10,8 +10,8 @@ from lockenv.fields import nearest
 from lockenv.model import LOCK_NAME
 from lockenv.values import dataclass, field
 from lockenv.workflows.asked_places import places_of
-from lockenv.workflows.cuda_memory import recall_rejections
 from lockenv.workflows.locked_graph import OTHER_SELECTIONS, PYTHON, graph_of, locked_graph
+from lockenv.workflows.locking.cuda_memory import recall_rejections
 from lockenv.workflows.opened import open_locked
 
 if TYPE_CHECKING:

@@ -14,9 +14,8 @@ from lockenv.sandbox import Confinement
 from lockenv.values import dataclass, replace
 from lockenv.workflows.environment import content_of
 from lockenv.workflows.files import write_atomically
-from lockenv.workflows.image_asked import check_places
-from lockenv.workflows.image_job import (
-    ImageOptions,
+from lockenv.workflows.imaging.asked import check_places
+from lockenv.workflows.imaging.job import (
     Job,
     build_for,
     building_mode,
@@ -24,9 +23,9 @@ from lockenv.workflows.image_job import (
     chosen_targets,
     declared_image,
 )
-from lockenv.workflows.image_record import hold, recorded_of, write_record
+from lockenv.workflows.imaging.project_files import project_digest, project_files
+from lockenv.workflows.imaging.record import hold, recorded_of, write_record
 from lockenv.workflows.opened import open_locked
-from lockenv.workflows.project_files import project_digest, project_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from lockenv.materialize import BuiltImage
     from lockenv.model import Digest, LockedTarget
     from lockenv.workflows.environment import Content
+    from lockenv.workflows.image_options import ImageOptions
     from lockenv.workflows.opened import Opened
     from lockenv.workflows.scene import Scene
 
@@ -110,7 +110,7 @@ class _Place:
         """The images, built or from the store; in a container where one was asked for."""
         scene = scene or self.scene
         if self.options.builder != "local":
-            from lockenv.workflows.image_builder import built_inside  # noqa: PLC0415 - few ask
+            from lockenv.workflows.imaging.builder import built_inside  # noqa: PLC0415 - few ask
 
             job = Job(self.opened, self.declared, self.options.builder, self.options.bundle)
             return built_inside(scene, job, self.targets)
@@ -145,7 +145,7 @@ class _Place:
         recorded = recorded_of(self.opened.lock, self.declared, self.targets[0])
         if recorded is None or (recorded.project is not None and recorded.project != self.project):
             return None
-        from lockenv.workflows.image_use import is_there  # noqa: PLC0415 - few ask
+        from lockenv.workflows.imaging.use import is_there  # noqa: PLC0415 - few ask
 
         places = [one for one in (self.options.push, self.options.output) if one]
         architecture = PLATFORMS[self.targets[0].platform].oci_architecture
@@ -160,7 +160,7 @@ class _Place:
         options = self.options
         if not (options.output or options.push or options.load or options.metadata_file):
             return []
-        from lockenv.workflows import image_deliver as deliver  # noqa: PLC0415 - loads exports
+        from lockenv.workflows.imaging import deliver  # noqa: PLC0415 - loads exports
 
         attached = [
             deliver.attached_documents(self.opened.lock, self._content(target).selection, self.name)
@@ -172,7 +172,7 @@ class _Place:
                 deliver.write_output(self.scene, built, self.name, options.output, attached)
             )
         if options.push:
-            from lockenv.workflows.image_push import push_images  # noqa: PLC0415 - loads the network
+            from lockenv.workflows.imaging.push import push_images  # noqa: PLC0415 - loads the network
 
             lines += push_images(self.scene, built, options.push, attached)
         if options.load:

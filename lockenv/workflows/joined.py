@@ -1,9 +1,9 @@
 """Make the environment of a lock that was never synced here, if the store has all its parts.
 
 What a lock selects is written down when it is made (`lockenv.workflows.wishes`); what each wheel
-brings lies beside it in the store (`lockenv.workflows.parts`). Put together they are a list as of
-an environment that was made before (`lockenv.workflows.seen`), and every file is looked at as
-there.
+brings lies beside it in the store (`lockenv.workflows.syncing.parts`). Put together they are a list
+as of an environment that was made before (`lockenv.workflows.seen`), and every file is looked at
+as there.
 
 On the path of remembered answers: imports nothing heavy.
 """
@@ -70,7 +70,7 @@ def make_joined(text: str, root: str, prompt: str) -> bool:
         fields = iter(text.split(_BETWEEN))
         note, selection, pairs = next(fields), next(fields), next(fields)
         trees = os.path.dirname(note)  # noqa: PTH120 - likewise
-        # The second time is that of a list (`lockenv.workflows.trees`).
+        # The second time is that of a list (`lockenv.workflows.syncing.trees`).
         if os.path.exists(note) or is_damaged(root, trees):  # noqa: PTH110 - pathlib is heavy
             return False
         with kept_by(trees):

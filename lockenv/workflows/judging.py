@@ -15,7 +15,7 @@ from lockenv.lockfile import (
 )
 from lockenv.model import Finding, Origin
 from lockenv.workflows.cells import expand
-from lockenv.workflows.local_sources import local_lines
+from lockenv.workflows.locking.local_sources import local_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,8 +8,8 @@ from lockenv.errors import InputError, SourceError
 from lockenv.lockfile import target_of
 from lockenv.model import LOCK_NAME
 from lockenv.values import dataclass
+from lockenv.workflows.locking.system_layer import world_of
 from lockenv.workflows.network import open_network
-from lockenv.workflows.system_layer import world_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -26,11 +26,11 @@ from lockenv.values import dataclass, field, replace
 from lockenv.workflows.cells import expand
 from lockenv.workflows.files import is_there, read_text, write_atomically
 from lockenv.workflows.judging import judged
-from lockenv.workflows.moved import moved_reasons
-from lockenv.workflows.moves import parse_moves, refuse_unknown, search_limits
+from lockenv.workflows.locking.moved import moved_reasons
+from lockenv.workflows.locking.moves import parse_moves, refuse_unknown, search_limits
+from lockenv.workflows.locking.question import Question
+from lockenv.workflows.locking.solving import Answer, answered_by_former, search
 from lockenv.workflows.project import Project, project_of
-from lockenv.workflows.question import Question
-from lockenv.workflows.solving import Answer, answered_by_former, search
 
 if TYPE_CHECKING:
     from lockenv.fetch import Trail

@@ -103,6 +103,6 @@ def _mirrors(said: Mirrors, manifest: Manifest | None) -> Mirrors:
     """The user's mirrors, and what this machine's apt knows of the same archives."""
     if manifest is None or manifest.system is None:
         return said
-    from lockenv.workflows.apt_mirrors import apt_mirrors  # noqa: PLC0415 - start-up: few ask it
+    from lockenv.workflows.locking.apt_mirrors import apt_mirrors  # noqa: PLC0415 - start-up: few ask it
 
     return replace(said, spares=apt_mirrors(manifest.system))

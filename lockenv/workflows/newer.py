@@ -16,9 +16,9 @@ from lockenv.values import dataclass, replace
 from lockenv.workflows.asked_places import places_of
 from lockenv.workflows.cells import expand
 from lockenv.workflows.locked_graph import graph_of
-from lockenv.workflows.moves import Moves, search_limits
+from lockenv.workflows.locking.moves import Moves, search_limits
+from lockenv.workflows.locking.python_layer import PythonLayer
 from lockenv.workflows.network import open_network
-from lockenv.workflows.python_layer import PythonLayer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator

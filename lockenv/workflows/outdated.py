@@ -18,10 +18,10 @@ from lockenv.sources.python import Indexes, index_address
 from lockenv.tables.builds import newest_build
 from lockenv.values import dataclass, replace
 from lockenv.workflows.asked_places import places_of
-from lockenv.workflows.cuda_memory import recall_rejections
 from lockenv.workflows.indexes import indexes_of
 from lockenv.workflows.lock import LockOptions, lock
-from lockenv.workflows.moves import Moves
+from lockenv.workflows.locking.cuda_memory import recall_rejections
+from lockenv.workflows.locking.moves import Moves
 from lockenv.workflows.network import open_network
 from lockenv.workflows.newer import Surroundings, surroundings
 from lockenv.workflows.project import read_lock, read_project

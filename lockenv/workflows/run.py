@@ -47,7 +47,7 @@ def run(
     ``synced`` is told what the sync before it came to.
     """
     if options.in_image:
-        from lockenv.workflows.image_run import run_in_image  # noqa: PLC0415 - start-up
+        from lockenv.workflows.imaging.run import run_in_image  # noqa: PLC0415 - start-up
 
         return run_in_image(scene, options)
     if options.sync:

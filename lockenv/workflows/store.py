@@ -19,7 +19,7 @@ from lockenv.workflows.network import open_network
 from lockenv.workflows.opened import open_locked
 from lockenv.workflows.registry import registered_digests
 from lockenv.workflows.seen import MADE_NAME
-from lockenv.workflows.trees import TREES, prune_trees
+from lockenv.workflows.syncing.trees import TREES, prune_trees
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -260,7 +260,7 @@ def fetch_all(scene: Scene, options: FetchOptions) -> list[str]:
 
 def _fetch_commits(scene: Scene, lock: Lock, targets: set[str], output: str | None) -> None:
     """What is built from commits: their checkouts, and in a bundle the repositories."""
-    from lockenv.workflows.build_steps import git_repositories  # noqa: PLC0415 - start-up
+    from lockenv.workflows.syncing.build_steps import git_repositories  # noqa: PLC0415 - start-up
 
     for package in lock.packages:
         if package.vcs is not None and targets & set(package.targets):
@@ -299,7 +299,7 @@ def wanted_of(lock: Lock, targets: list[str], root: str) -> Iterator[Wanted]:
         for artifact in (*package.wheels, package.sdist, package.archive):
             if artifact is not None and chosen & set(artifact.targets or package.targets):
                 yield wanted_file(artifact, package, root)
-    from lockenv.workflows.build_steps import wanted_member  # noqa: PLC0415 - start-up
+    from lockenv.workflows.syncing.build_steps import wanted_member  # noqa: PLC0415 - start-up
 
     for build in lock.builds:
         for member in build.packages:
@@ -311,7 +311,7 @@ def wanted_of(lock: Lock, targets: list[str], root: str) -> Iterator[Wanted]:
 def _lower_layers(lock: Lock, chosen: set[str]) -> Iterator[Wanted]:
     """The files of the layers below Python's packages."""
     if lock.cuda_components:
-        from lockenv.workflows.cuda_tools import wanted_component  # noqa: PLC0415 - start-up
+        from lockenv.workflows.syncing.cuda_tools import wanted_component  # noqa: PLC0415 - start-up
 
         for component in lock.cuda_components:
             if chosen & set(component.targets):
@@ -334,6 +334,6 @@ def _base_files(
     """The manifests, configs and layers of the base images, pulled into the store."""
     for image in lock.base_images:
         if targets & set(image.targets):
-            from lockenv.workflows.base_images import base_files  # noqa: PLC0415 - few have one
+            from lockenv.workflows.locking.base_images import base_files  # noqa: PLC0415 - few have one
 
             yield from base_files(scene, fetcher, image)

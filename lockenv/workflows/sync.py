@@ -25,22 +25,11 @@ from lockenv.materialize import (
     write_venv,
 )
 from lockenv.values import dataclass, replace
-from lockenv.workflows.build_steps import unpack_all
-from lockenv.workflows.building import (
-    as_selected,
-    built_package,
-    built_project,
-    installed_package,
-    workshop,
-)
 from lockenv.workflows.choice import Choice, choose
-from lockenv.workflows.cuda_notes import later_notes, loading_notes, touches_cuda
 from lockenv.workflows.environment import Content, content_of, wanted_file, wanted_package
-from lockenv.workflows.interpreters import interpreter_for, is_path, still_answers
+from lockenv.workflows.locking.overlaps import overlaps_locked
 from lockenv.workflows.network import open_network
 from lockenv.workflows.opened import Opened, open_locked
-from lockenv.workflows.overlaps import overlaps_locked
-from lockenv.workflows.parts import Parts
 from lockenv.workflows.registry import (
     forget_damage,
     is_damaged,
@@ -48,16 +37,27 @@ from lockenv.workflows.registry import (
     register,
 )
 from lockenv.workflows.selection import SILENT_SELECTION, AskedSelection
-from lockenv.workflows.trees import forget_list, make_from_tree
+from lockenv.workflows.syncing.build_steps import unpack_all
+from lockenv.workflows.syncing.building import (
+    as_selected,
+    built_package,
+    built_project,
+    installed_package,
+    workshop,
+)
+from lockenv.workflows.syncing.cuda_notes import later_notes, loading_notes, touches_cuda
+from lockenv.workflows.syncing.interpreters import interpreter_for, is_path, still_answers
+from lockenv.workflows.syncing.parts import Parts
+from lockenv.workflows.syncing.trees import forget_list, make_from_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lockenv.materialize import Installed, Plan
     from lockenv.model import Digest, Finding, Lock
-    from lockenv.workflows.build_steps import Workshop
     from lockenv.workflows.project import Project
     from lockenv.workflows.scene import Scene
+    from lockenv.workflows.syncing.build_steps import Workshop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,7 +297,7 @@ def deb_notes(lock: Lock, content: Content) -> list[str]:
     """What of the locked system packages this machine lacks."""
     if not lock.system_packages:
         return []
-    from lockenv.workflows.host_system import read_host, system_notes  # noqa: PLC0415 - start-up
+    from lockenv.workflows.syncing.host_system import read_host, system_notes  # noqa: PLC0415 - start-up
 
     return system_notes(lock, content.selection.target, read_host())
 
@@ -404,7 +404,7 @@ def environment_findings(
     if any(finding.code == "LE304" for finding in findings):
         note_damage(scene.settings.data_dir, root)
     if touches_cuda(lock, content.selection.target):
-        from lockenv.workflows.cuda_later import later_findings  # noqa: PLC0415 - start-up
+        from lockenv.workflows.syncing.cuda_later import later_findings  # noqa: PLC0415 - start-up
 
         findings += later_findings(lock, content.selection, store.index)
     return findings

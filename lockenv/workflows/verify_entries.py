@@ -12,7 +12,7 @@ from lockenv.sources.python import Indexes, LockedFile, confirm_file, index_addr
 from lockenv.values import dataclass, replace
 from lockenv.workflows.available import ask_for, distinct, places
 from lockenv.workflows.indexes import indexes_of
-from lockenv.workflows.system_layer import world_of
+from lockenv.workflows.locking.system_layer import world_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -198,7 +198,7 @@ def _archive(
 
 def _commit(scene: Scene, url: str, commit: str) -> Callable[[], Iterable[Finding]]:
     def ask() -> list[Finding]:
-        from lockenv.workflows.build_steps import git_repositories  # noqa: PLC0415 - start-up
+        from lockenv.workflows.syncing.build_steps import git_repositories  # noqa: PLC0415 - start-up
 
         git_repositories(scene).checkout(url, commit)
         return []

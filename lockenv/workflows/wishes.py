@@ -22,14 +22,10 @@ from lockenv.materialize import (
 )
 from lockenv.model import Overlaps
 from lockenv.values import dataclass, replace
-from lockenv.workflows.building import workshop
-from lockenv.workflows.cuda_notes import later_notes
 from lockenv.workflows.environment import content_of
-from lockenv.workflows.interpreters import interpreter_for, is_settled
 from lockenv.workflows.joined import render_wish
 from lockenv.workflows.network import open_network
 from lockenv.workflows.opened import open_locked
-from lockenv.workflows.parts import Parts
 from lockenv.workflows.sync import (
     SyncOptions,
     changed_lines,
@@ -41,7 +37,11 @@ from lockenv.workflows.sync import (
     venv_root,
     wanted_by,
 )
-from lockenv.workflows.trees import TREES, would_link
+from lockenv.workflows.syncing.building import workshop
+from lockenv.workflows.syncing.cuda_notes import later_notes
+from lockenv.workflows.syncing.interpreters import interpreter_for, is_settled
+from lockenv.workflows.syncing.parts import Parts
+from lockenv.workflows.syncing.trees import TREES, would_link
 
 if TYPE_CHECKING:
     from lockenv.materialize import WantedEnvironment

@@ -58,7 +58,8 @@ CHECK = {
     "lockenv.workflows.cells",
     "lockenv.workflows.check",
     "lockenv.workflows.files",
-    "lockenv.workflows.local_sources",
+    "lockenv.workflows.judging",
+    "lockenv.workflows.locking.local_sources",
     "lockenv.workflows.project",
     "lockenv.workflows.scene",
 }
@@ -88,6 +89,7 @@ SELDOM = {
     "lockenv.sources.cuda",
     "lockenv.sources.debian",
     "lockenv.workflows.image",
+    "lockenv.workflows.imaging",
 }
 #: Libraries that are not the standard one's: what each command may load of them.
 LIBRARIES = {"click", "packaging"}

@@ -29,7 +29,7 @@ from lockenv.sources.debian import (
     wanted_package,
 )
 from lockenv.tables.addresses import DEBIAN, DEBIAN_SNAPSHOT
-from lockenv.workflows.cuda_system import admits_majors
+from lockenv.workflows.locking.cuda_system import admits_majors
 from tests.support.debian_archive import (
     DebianArchive,
     Files,

@@ -68,7 +68,7 @@ def command(  # noqa: PLR0913 - one parameter an option, as click calls it
 ) -> int:
     """Build the OCI image that the lock describes: no daemon, no root, one digest everywhere."""
     from lockenv.workflows.image import image  # noqa: PLC0415 - start-up
-    from lockenv.workflows.image_job import ImageOptions  # noqa: PLC0415 - start-up
+    from lockenv.workflows.image_options import ImageOptions  # noqa: PLC0415 - start-up
 
     options = ImageOptions(
         name=name,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lockenv.errors import NoSolutionError
-from lockenv.workflows.alignment import Steer, solve_aligned
+from lockenv.workflows.locking.alignment import Steer, solve_aligned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ import pytest
 
 from lockenv.model import Origin, System
 from lockenv.tables.addresses import DEBIAN, DEBIAN_SECURITY, UBUNTU, UBUNTU_PORTS
-from lockenv.workflows.apt_mirrors import apt_mirrors
+from lockenv.workflows.locking.apt_mirrors import apt_mirrors
 
 if TYPE_CHECKING:
     from pathlib import Path

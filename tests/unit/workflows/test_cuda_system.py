@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from lockenv.model import LockedSystemPackage, sha256
-from lockenv.workflows.cuda_system import admits_majors, system_cuda
+from lockenv.workflows.locking.cuda_system import admits_majors, system_cuda
 
 
 def package(name: str, version: str) -> LockedSystemPackage:

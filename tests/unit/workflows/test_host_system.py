@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockenv.model import ArchiveState, Lock, LockedSystemPackage, LockedTarget
-from lockenv.workflows.host_system import (
+from lockenv.workflows.syncing.host_system import (
     SystemHost,
     compare_system,
     read_host,

@@ -10,8 +10,8 @@ import pytest
 from lockenv.errors import HostError, InputError
 from lockenv.model import LockedTarget
 from lockenv.settings import Settings
-from lockenv.workflows.image_asked import check_places
-from lockenv.workflows.image_job import ImageOptions
+from lockenv.workflows.image_options import ImageOptions
+from lockenv.workflows.imaging.asked import check_places
 from lockenv.workflows.scene import Scene
 
 if TYPE_CHECKING:

@@ -38,10 +38,10 @@ from lockenv.materialize.image_compile import compile_here
 from lockenv.model import Lock, LockedInterpreter, LockedTarget, RecordedImage, parse_digest
 from lockenv.settings import Settings
 from lockenv.values import replace
-from lockenv.workflows.image_deliver import find_engine
-from lockenv.workflows.image_foreign import compiler_for, refuse_foreign
-from lockenv.workflows.image_push import push_images
-from lockenv.workflows.image_record import hold
+from lockenv.workflows.imaging.deliver import find_engine
+from lockenv.workflows.imaging.foreign import compiler_for, refuse_foreign
+from lockenv.workflows.imaging.push import push_images
+from lockenv.workflows.imaging.record import hold
 from lockenv.workflows.network import open_network
 from lockenv.workflows.scene import Scene
 from tests.support.fake_driver import FakeDriver, build_libcuda

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockenv.values import replace
-from lockenv.workflows.image_plan import apt_sources
+from lockenv.workflows.imaging.plan import apt_sources
 from lockenv.workflows.opened import Opened
 from tests.support.locks import small_lock
 

@@ -17,7 +17,7 @@ from lockenv.model import Archive, Origin, System, SystemPackage
 from lockenv.settings import Settings
 from lockenv.values import dataclass, replace
 from lockenv.workflows.lock import LockOptions, lock
-from lockenv.workflows.native_layer import native_findings
+from lockenv.workflows.locking.native_layer import native_findings
 from lockenv.workflows.project import Project
 from lockenv.workflows.scene import Scene
 from tests.support.backends import source_package, witness_wheel

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lockenv.errors import HostError
-from lockenv.workflows.project_files import project_digest, project_files
+from lockenv.workflows.imaging.project_files import project_digest, project_files
 
 if TYPE_CHECKING:
     from pathlib import Path

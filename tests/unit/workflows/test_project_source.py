@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lockenv.sandbox import copy_source
-from lockenv.workflows.project_files import files_below, project_files
-from lockenv.workflows.project_source import copy_history, project_source
+from lockenv.workflows.imaging.project_files import files_below, project_files
+from lockenv.workflows.imaging.project_source import copy_history, project_source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lockenv.model import Artifact, LockedPackage, sha256
-from lockenv.workflows.assemble import with_untouched
+from lockenv.workflows.locking.assemble import with_untouched
 
 
 def _file(name: str, *targets: str, digit: str = "a") -> Artifact:

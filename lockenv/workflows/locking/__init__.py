@@ -1,0 +1,1 @@
+"""How `lock` finds its answer: cell by cell, layer by layer."""

@@ -1,0 +1,1 @@
+"""How `sync` makes an environment: its interpreter, its builds, its trees."""
