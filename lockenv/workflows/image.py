@@ -139,8 +139,11 @@ class _Place:
                 hold(recorded, one, self.project)
 
     def already_there(self) -> str | None:
-        """The digest of the recorded image, where the place that was named has it already."""
-        if len(self.targets) != 1:
+        """The digest of the recorded image, where the place that was named has it already.
+
+        What an engine loads and what a file tells of it are made of the image itself.
+        """
+        if len(self.targets) != 1 or self.options.load or self.options.metadata_file:
             return None
         recorded = recorded_of(self.opened.lock, self.declared, self.targets[0])
         if recorded is None or (recorded.project is not None and recorded.project != self.project):

@@ -164,6 +164,31 @@ def test_a_project_that_went_on(project: User) -> None:
     assert found == {"LE504", "LE505"}
 
 
+def test_a_recorded_image_is_held_and_not_built_where_it_is_already(
+    project: User, tmp_path: Path
+) -> None:
+    written = project.lockenv("image", "--record").out
+    digest = json.loads((project.ground / "layout" / "index.json").read_text())["manifests"][0]
+
+    there = project.lockenv("image", "--if-missing", "--output", str(project.ground / "layout"))
+    told = project.lockenv(
+        *("image", "--if-missing", "--output", str(project.ground / "layout")),
+        *("--metadata-file", str(tmp_path / "told.json")),
+    )
+    absent = project.lockenv("image", "--if-missing", "--output", str(tmp_path / "other"))
+    project.write("app/__init__.py", "answer = 43\n")
+    moved = project.lockenv("image", status=1)
+
+    assert digest["digest"] in written
+    assert digest["digest"] in project.read("lockenv.lock")
+    assert "nothing was built" in there.err
+    assert "nothing was built" not in told.err
+    assert json.loads((tmp_path / "told.json").read_text())["containerimage.digest"] in there.out
+    assert "nothing was built" not in absent.err
+    assert _found(project, tmp_path / "other", 1) == {"LE504", "LE505"}
+    assert "LE505" in moved.err
+
+
 def test_what_is_no_image_is_an_error_and_no_finding(project: User, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
 
