@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockenv import __version__
-from lockenv.errors import InputError, LockenvError
+from lockenv.errors import HostError, InputError, LockenvError
 from lockenv.fetch import open_fetcher
 from lockenv.host import (
     detect_gpus,
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 #: Programs that some commands use where they are there, and what for.
 _PROGRAMS = {
     "git": "sources from git, and `diff git:REV`",
-    "docker": "`image --load`",
-    "podman": "`image --load`",
     "unshare": "builds without a network",
 }
 
@@ -80,6 +78,7 @@ def doctor(scene: Scene, options: DoctorOptions) -> Diagnosis:
         *(("configuration", str(file)) for file in scene.settings.files),
         *_gpu_lines(gpus),
         *_build_lines(),
+        *_engine_lines(),
         *((name, _program(name, use)) for name, use in _PROGRAMS.items()),
         ("merges", driver_state(scene.directory)),
         *_lock_lines(scene),
@@ -121,6 +120,20 @@ def _build_lines() -> Iterator[tuple[str, str]]:
         state = "works" if ability.works else f"does not work: {ability.why}"
         fix = f" ({ability.fix})" if ability.fix and not ability.works else ""
         yield f"image, as {ability.mode}", state + fix
+
+
+def _engine_lines() -> Iterator[tuple[str, str]]:
+    """Whether each container engine answers: for `image --builder` and `image --load`."""
+    from lockenv.workflows.imaging.deliver import (  # noqa: PLC0415 - loads exports
+        ENGINES,
+        find_engine,
+    )
+
+    for name in ENGINES:
+        try:
+            yield f"image, by {name}", f"works ({find_engine(name)})"
+        except HostError as error:
+            yield f"image, by {name}", f"does not work: {error.why[0]}"
 
 
 def _program(name: str, use: str) -> str:

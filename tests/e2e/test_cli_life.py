@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tomllib
 from pathlib import Path
@@ -349,6 +350,25 @@ def test_the_store_is_measured_pruned_and_verified(user: User, world: IndexServe
     user.lockenv("cache", "prune", "--all")
     assert not layer.exists()
     user.lockenv("check", "--env")
+
+
+def test_doctor_says_which_engines_answer(user: User) -> None:
+    """Stand-ins of two engines: a client whose daemon is down, and one that works."""
+    programs = user.ground / "programs"
+    programs.mkdir()
+    for name, script in (("docker", "echo no daemon >&2; exit 1"), ("podman", "exit 0")):
+        (programs / name).write_text(f"#!/bin/sh\n{script}\n")
+        (programs / name).chmod(0o755)
+
+    path = os.pathsep.join([str(programs), user.environment()["PATH"]])
+    with_both = user.lockenv("doctor", variables={"PATH": path}).out
+    (programs / "docker").unlink()
+    alone = user.lockenv("doctor", variables={"PATH": str(programs)}).out
+
+    assert "image, by docker" in with_both
+    assert "does not work: docker: no daemon" in with_both
+    assert f"works ({programs / 'podman'})" in with_both
+    assert "does not work: docker is not installed" in alone
 
 
 def test_doctor_and_completion_answer(user: User, world: IndexServer) -> None:
