@@ -183,7 +183,7 @@ def test_a_strong_digest_of_another_kind_is_enough(server: IndexServer, tmp_path
 def test_many_come_as_they_are_ready(server: IndexServer, tmp_path: Path) -> None:
     all_built = [wheel("demo", f"2.{number}") for number in range(20)]
     server.publish(*all_built)
-    server.faults[f"/files/{all_built[0].filename}"] = [Fault(delay=0.3)]
+    server.faults[f"/files/{all_built[0].filename}"] = [Fault(delay=1.0)]
     with open_fetcher(tmp_path, QUICK) as fetcher:
         asked = [wanted(server, built=one) for one in all_built]
         come = [one.name for one, _ in fetcher.blobs(asked)]
@@ -191,7 +191,8 @@ def test_many_come_as_they_are_ready(server: IndexServer, tmp_path: Path) -> Non
         warm = [one.name for one, _ in fetcher.blobs(asked)]
 
     assert sorted(come) == sorted(warm) == sorted(one.filename for one in all_built)
-    assert come[-1] == all_built[0].filename
+    # How many are quicker hangs on the machine; that none waits for the first does not.
+    assert come[0] != all_built[0].filename
     assert server.log == []
 
 
