@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple
 
 from lockenv.resolve.clauses import NOWHERE, Clause, Trail
 from lockenv.resolve.protocol import Identifier
-from lockenv.resolve.shelf import ABSENT, REST, Shelf
+from lockenv.resolve.shelf import ABSENT, Shelf
 from lockenv.values import dataclass, field
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ReopenedError(Exception):
-    """Candidates came in that were not there before: what was learned may be wrong."""
+    """A requirement let in candidates that were not there before: what was learned may be wrong."""
 
 
 class _Row(NamedTuple):
@@ -72,7 +72,7 @@ class Knowledge:
         for candidate in self._looked_at:
             # All that is let in must be there before anything is learned, or this never ends.
             for requirement in self._asked.requirements(candidate) or ():
-                self._shelf(requirement.identifier).open(requirement)
+                self._shelf(requirement.identifier).mask(requirement)
         for number, root in enumerate(self._roots):
             name = self.number(root.requirement)
             mask = self._mask(name, root.requirement)
@@ -94,7 +94,7 @@ class Knowledge:
         shelf = self._shelf(identifier)
         if requirement is not None:
             # What the first ask lets in is there before anything can be learned about the name.
-            shelf.open(requirement)
+            shelf.mask(requirement)
         number = self.numbers[identifier] = self.trail.add_name(shelf.full)
         self.entries.append(Entry(shelf=shelf))
         return number
@@ -175,27 +175,16 @@ class Knowledge:
         """The best candidate on offer that is still possible."""
         shelf = self.entries[name].shelf
         left = self.trail.left[name]
-        if left & ~ABSENT == REST:
-            self.look_further(name)
         if self.trail.settled(name) and left & shelf.always:
             return next(shelf.of(left))
         fallback: Candidate | None = None
         for bit, candidate in self._offers(name):
             if not bit & left:
                 continue
-            if bit == REST and (fallback is None or self._fits_beyond(shelf)):
-                self.look_further(name)
-            if bit == REST:
-                return fallback
             if self._fits_sibling(shelf.identifier, candidate):
                 return candidate
             fallback = fallback or candidate
         return fallback
-
-    def look_further(self, name: int) -> NoReturn:
-        """Only candidates that were not looked at yet will do: look at them."""
-        self.entries[name].shelf.extend()
-        raise ReopenedError
 
     def _asks(self, name: int) -> list[Clause]:
         """The given clauses by which the name must be there now."""
@@ -217,9 +206,7 @@ class Knowledge:
         yield from row.read
         for candidate in row.rest:
             bit = entry.shelf.bit(candidate)
-            if not bit and entry.shelf.is_rest(candidate):
-                bit = REST
-            elif not bit:
+            if not bit:
                 self._offered(name, asks)
             row.read.append((bit, candidate))
             yield bit, candidate
@@ -229,15 +216,7 @@ class Knowledge:
         bare = self._sibling(identifier)
         if bare is None or not self.trail.required(bare):
             return True
-        named = self.entries[bare].shelf.named(candidate.version_text) or REST
-        return bool(named & self.trail.left[bare])
-
-    def _fits_beyond(self, shelf: Shelf) -> bool:
-        """Whether that may be so for a candidate of an extra that was not looked at yet."""
-        bare = self._sibling(shelf.identifier)
-        if bare is None or not self.trail.required(bare):
-            return True
-        return bool(self.entries[bare].shelf.beyond(shelf) & self.trail.left[bare])
+        return bool(self.entries[bare].shelf.named(candidate.version_text) & self.trail.left[bare])
 
     def _sibling(self, identifier: Identifier) -> int | None:
         """The bare name of an extra, if it was met."""
@@ -265,10 +244,6 @@ class Knowledge:
                 without |= named
         if not unfit & entry.shelf.bit(candidate):
             return False
-        beyond = shelf.beyond(entry.shelf)
-        if not beyond & possible:
-            unfit |= REST
-            without |= beyond
         self.trail.add(Clause(terms={name: unfit, bare: ~without}))
         return True
 

@@ -63,8 +63,6 @@ class Rows:
     def refused(self, name: int, bit: int) -> None:
         """One more candidate of the name was refused."""
         self._refused[name] = self._refused.get(name, 0) + 1
-        if self._refused[name] >= _FORETELL_AFTER and self._known.entries[name].shelf.has_rest:
-            self._known.look_further(name)
         self._foretell(name, bit)
         if self._in_a_row(name, bit):
             self._stride(name, bit)

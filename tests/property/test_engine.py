@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from resolvelib.resolvers import ResolutionTooDeep
@@ -19,8 +18,6 @@ from tests.support.worlds import Among, Numbered, SetWorld, among, answerable, h
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-pytestmark = pytest.mark.usefixtures("first")
 
 World = dict[str, dict[int, list[Among]]]
 

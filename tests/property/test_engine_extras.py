@@ -6,7 +6,6 @@ import os
 from itertools import product
 from typing import TYPE_CHECKING
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from packaging.requirements import Requirement
@@ -18,8 +17,6 @@ from tests.support.worlds import DEFAULT_ENVIRONMENT, Published, PythonWorld, ro
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-
-pytestmark = pytest.mark.usefixtures("first")
 
 World = dict[str, dict[str, Published]]
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lockenv.resolve import Bounds, Candidate, UnsolvableError, resolve
 from tests.support.worlds import Ask, Published, PythonWorld
-
-pytestmark = pytest.mark.usefixtures("first")
 
 NAMES = st.sampled_from(["p0", "p1", "p2", "p3"])
 CONDITIONS = st.sampled_from(
